@@ -1,0 +1,155 @@
+import { Command, CommanderError, Option } from "commander";
+import { AppError, AwayError, InvalidError, NotFoundError } from "../kernel/errors.ts";
+import { ConfigError } from "../platform/config.ts";
+import { embeddedStatus, stopEmbedded } from "../platform/embedded/embedded.ts";
+import { REPORT_FORMATS, type ReportFormat } from "../reports/render-report.ts";
+import { preview, previewInputFromText } from "../subscriptions/preview.ts";
+import {
+  clockCommand,
+  migrateCommand,
+  reportCommand,
+  serveCommand,
+  tickCommand,
+  workerCommand,
+} from "./commands.ts";
+import { demoCommand } from "./demo/demo.ts";
+import { EMBEDDED_DIR } from "./process.ts";
+import { type SimulatorFlags, simulatorCommand } from "./simulator-command.ts";
+
+/** Exit codes: sysexits.h where it has one. */
+const EXIT = { done: 0, badNews: 1, usage: 64, away: 69, configuration: 78 } as const;
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+function program(): Command {
+  const tagih = new Command("tagih")
+    .description("Recurring billing for merchants whose customers pay by OVO wallet, over DOKU SNAP.")
+    .showHelpAfterError()
+    .exitOverride();
+  tagih
+    .command("migrate")
+    .description("bring all tables up to date")
+    .action(async () => say(await migrateCommand()));
+  tagih.command("serve").description("the HTTP API and the gateway's notifications").action(serveCommand);
+  tagih.command("worker").description("collect what is due").action(workerCommand);
+  tagih
+    .command("simulator")
+    .description("a stand-in for DOKU's gateway")
+    .option("--port <port>", "where to listen; 0 takes a free one")
+    .option("--merchant-url <url>", "where the merchant's routes are")
+    .option("--client-id <id>")
+    .option("--secret-key <secret>")
+    .option("--merchant-public-key <file>", "PEM")
+    .action((flags: SimulatorFlags) => simulatorCommand(flags));
+  tagih
+    .command("tick")
+    .description("one beat of the scheduler")
+    .option("--now <time>", "set business time first; only with TAGIH_CLOCK=turned")
+    .action(async (options: { now?: string }) => say(await tickCommand(options)));
+  tagih
+    .command("clock")
+    .description("move or show business time; moving needs TAGIH_CLOCK=turned")
+    .option("--set <time>")
+    .option("--advance <duration>", "90m, 2h, 3d or ISO 8601")
+    .option("--show")
+    .action(async (options) => say(await clockCommand(options)));
+  tagih
+    .command("demo")
+    .description("watch it work: simulator, server, worker and a few billing weeks on a fast clock")
+    .option("--once", "end after the reports")
+    .option("--json", "print one JSON document instead of tables")
+    .action(async (options) => {
+      process.exitCode = (await demoCommand(options)) ? EXIT.done : EXIT.badNews;
+    });
+  addEmbedded(tagih);
+  addReport(tagih);
+  addPreview(tagih);
+  return tagih;
+}
+
+function addEmbedded(tagih: Command): void {
+  const embedded = tagih.command("embedded").description("the embedded PostgreSQL of this folder");
+  embedded.command("status").action(async () => say(await embeddedStatus(EMBEDDED_DIR)));
+  embedded
+    .command("stop")
+    .action(async () => say((await stopEmbedded(EMBEDDED_DIR)) ? "stopped" : "nothing was running"));
+}
+
+function addReport(tagih: Command): void {
+  tagih
+    .command("report <name>")
+    .description("collection or failures; exit 1 when its sums do not tie")
+    .option("--from <date>")
+    .option("--to <date>")
+    .option("--plan <code>")
+    .addOption(new Option("--group <by>").choices(["day", "week", "month"]))
+    .addOption(new Option("--format <format>").choices(REPORT_FORMATS).default("table"))
+    .option("--json", "the same as --format json")
+    .action(async (name: string, { json, format, ...asked }) => {
+      const wanted: ReportFormat = json === true ? "json" : format;
+      const { text, sumsTie } = await reportCommand(name, { ...asked, format: wanted });
+      say(text);
+      if (!sumsTie) process.exitCode = EXIT.badNews;
+    });
+}
+
+function addPreview(tagih: Command): void {
+  tagih
+    .command("preview")
+    .description("the periods, dates and amounts of a subscription that does not exist yet")
+    .option("--start <date>")
+    .option("--interval <unit>", "day, week, month, year")
+    .option("--count <n>")
+    .option("--billing-day <day>")
+    .option("--zone <zone>")
+    .option("--trial-days <n>")
+    .option("--ends-on <date>")
+    .option("--cycles <n>")
+    .option("--amount <rupiah>")
+    .option("--periods <n>")
+    .option("--json", "as a JSON array (the default)")
+    .action((options: Record<string, string | undefined>) => {
+      const { start, interval, count, zone, cycles, amount, periods } = options;
+      const words = {
+        start,
+        interval,
+        count,
+        zone,
+        cycles,
+        amount,
+        periods,
+        billing_day: options["billingDay"],
+        trial_days: options["trialDays"],
+        ends_on: options["endsOn"],
+      };
+      say(JSON.stringify(preview(previewInputFromText(words)), null, 2));
+    });
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof ConfigError) return EXIT.configuration;
+  // What a command line names and we do not have (a report, a plan) was named wrongly.
+  if (error instanceof InvalidError || error instanceof NotFoundError) return EXIT.usage;
+  if (error instanceof AwayError) return EXIT.away;
+  return EXIT.badNews;
+}
+
+/** Runs one command line; ends the process with the exit code that its outcome has. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+    // Commander has printed its own errors already.
+    if (error instanceof CommanderError) return;
+    const known = error instanceof AppError;
+    process.stderr.write(
+      `tagih: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    const cause = known && error.cause instanceof Error ? error.cause.message : null;
+    if (cause !== null) process.stderr.write(`  because: ${cause}\n`);
+  }
+}

@@ -1,0 +1,166 @@
+import type { Logger } from "pino";
+import type { ActivateBindingTools } from "../customers/activate-binding.flow.ts";
+import { customerTokens } from "../customers/customer-token.flow.ts";
+import type { Gateway } from "../gateway/gateway.ts";
+import { snapGateway } from "../gateway/snap/gateway.ts";
+import { collectJob } from "../invoices/collect.job.ts";
+import type { CollectTools, DecideTools } from "../invoices/collect-tools.ts";
+import { builtInPolicy, type DunningPolicy } from "../invoices/dunning.ts";
+import { wakeWaitingForMethod } from "../invoices/invoice.store.ts";
+import type { DeliveryId, InvoiceId } from "../kernel/ids.ts";
+import type { Instant } from "../kernel/time.ts";
+import { handleJob } from "../notifications/handle.job.ts";
+import { type Clock, systemClock, turnedClock } from "../platform/clock.ts";
+import type { Config, GatewayConfig } from "../platform/config.ts";
+import type { Database } from "../platform/database.ts";
+import { sharedPermits } from "../platform/permits.ts";
+import { BELLS, type BellQueue, openQueue, type QueueBackend } from "../platform/queue.ts";
+import { realNow } from "../platform/real-time.ts";
+import { type EncryptionKey, type Sealer, sealer } from "../platform/secrets.ts";
+import { onTheWire } from "../platform/wire-calls.ts";
+import { activateSubscriptionsOf } from "../subscriptions/activate-subscriptions.flow.ts";
+import { openHouseDatabase } from "./schema.ts";
+
+/** How many gateway time-outs a lease lasts: room for token, balance and payment, and as much again for a slow machine. */
+const LEASE_TIMEOUTS = 6;
+/** In turned time "not found" does not count within this many gateway time-outs of real time. */
+const BLIND_TIMEOUTS = 2;
+/** How many ids one bell carries. */
+const BELL_SIZE = 250;
+
+/** Everything wired together, by hand. */
+export type House = {
+  readonly config: Config & { readonly gateway: GatewayConfig };
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly policy: DunningPolicy;
+  readonly sealer: Sealer;
+  readonly log: Logger;
+  readonly gateway: Gateway;
+  readonly backend: QueueBackend;
+  readonly bells: BellQueue;
+  readonly decide: DecideTools;
+  readonly collect: CollectTools;
+  readonly bindings: ActivateBindingTools;
+  /** Rings for these invoices, a page a bell. */
+  ringInvoices(ids: readonly InvoiceId[]): Promise<void>;
+  ringDeliveries(ids: readonly DeliveryId[]): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Which queue the configuration asks for. */
+export function queueBackendOf(config: Config, databaseUrl: string): QueueBackend {
+  return config.redisUrl === null
+    ? { kind: "postgres", url: databaseUrl }
+    : { kind: "redis", url: config.redisUrl };
+}
+
+/** The dunning policy that the configuration's window and ladder make. */
+function policyOf(config: Config): DunningPolicy {
+  return builtInPolicy({
+    zone: config.billingZone,
+    window: config.chargeWindow,
+    inquiryLadderMs: config.inquiryLadderMs,
+  });
+}
+
+/** Wires a process. `databaseUrl` is resolved by the caller, because an embedded server has to be started first. */
+export async function openHouse(
+  config: Config & { readonly gateway: GatewayConfig },
+  options: {
+    readonly role: string;
+    readonly databaseUrl: string;
+    readonly encryptionKeys: readonly EncryptionKey[];
+    readonly log: Logger;
+    /** The wire's time: real, unless our own simulator's clock is turned with ours. */
+    readonly wireNow?: () => Instant;
+  },
+): Promise<House> {
+  const { log, databaseUrl } = options;
+  const db = await openHouseDatabase(databaseUrl, options.role);
+  const clock = config.turnedClock ? turnedClock : systemClock;
+  const policy = policyOf(config);
+  const box = sealer(options.encryptionKeys);
+  const backend = queueBackendOf(config, databaseUrl);
+  const bells = openQueue(backend, BELLS, log);
+  const wireNow = options.wireNow ?? realNow;
+  const gateway = wireGateway(config, db, box, wireNow);
+  const notFoundBlindMs = config.turnedClock ? BLIND_TIMEOUTS * config.gatewayTimeoutMs : 0;
+  const decide = { db, clock, policy, log, notFoundBlindMs };
+  const windowFrom = policy.window?.from ?? null;
+  const tracked = config.turnedClock ? onTheWire(gateway, db, config.gatewayTimeoutMs) : gateway;
+  return {
+    config,
+    db,
+    clock,
+    policy,
+    sealer: box,
+    log,
+    gateway: tracked,
+    backend,
+    bells,
+    decide,
+    collect: {
+      ...decide,
+      gateway,
+      tokens: customerTokens({ db, clock, sealer: box, gateway, wireNow }),
+      permits: sharedPermits(db, config.gatewayRatePerSecond),
+      gatewayTimeoutMs: config.gatewayTimeoutMs,
+      leaseMs: LEASE_TIMEOUTS * config.gatewayTimeoutMs,
+      breakerPercent: config.breakerPercent,
+    },
+    bindings: {
+      db,
+      clock,
+      sealer: box,
+      gateway: tracked,
+      wireNow,
+      onActive: async (tx, customerId, now) => {
+        await activateSubscriptionsOf(tx, [customerId], now, windowFrom);
+        await wakeWaitingForMethod(tx, customerId, now);
+      },
+    },
+    ringInvoices: (ids) =>
+      bells.ringBulk(
+        collectJob.name,
+        pages(ids).map((invoiceIds) => ({ invoiceIds })),
+      ),
+    ringDeliveries: (ids) =>
+      bells.ringBulk(
+        handleJob.name,
+        pages(ids).map((deliveryIds) => ({ deliveryIds })),
+      ),
+    close: async () => {
+      await bells.close();
+      await gateway.close();
+      await db.close();
+    },
+  };
+}
+
+function wireGateway(
+  config: Config & { readonly gateway: GatewayConfig },
+  db: Database,
+  box: Sealer,
+  now: () => Instant,
+) {
+  const { baseUrl, clientId, secretKey, privateKey } = config.gateway;
+  const { publicUrl } = config;
+  return snapGateway({
+    db,
+    sealer: box,
+    now,
+    baseUrl,
+    clientId,
+    secretKey,
+    privateKey,
+    returnUrls: { paid: `${publicUrl}/return/paid`, failed: `${publicUrl}/return/failed` },
+    timeoutMs: config.gatewayTimeoutMs,
+  });
+}
+
+function pages<T>(items: readonly T[]): T[][] {
+  const made: T[][] = [];
+  for (let from = 0; from < items.length; from += BELL_SIZE) made.push(items.slice(from, from + BELL_SIZE));
+  return made;
+}

@@ -1,0 +1,22 @@
+import { CreateClockAndScheduler1796000000001 } from "../../migrations/1796000000001-create-clock-and-scheduler.ts";
+import { CreateExceptions1796000000002 } from "../../migrations/1796000000002-create-exceptions.ts";
+import { CreatePlans1796000000003 } from "../../migrations/1796000000003-create-plans.ts";
+import { CreateCustomers1796000000004 } from "../../migrations/1796000000004-create-customers.ts";
+import { CreateSubscriptions1796000000005 } from "../../migrations/1796000000005-create-subscriptions.ts";
+import { CreateInvoices1796000000006 } from "../../migrations/1796000000006-create-invoices.ts";
+import { CreateInbox1796000000007 } from "../../migrations/1796000000007-create-inbox.ts";
+import { CreateGatewayTokens1796000000010 } from "../../migrations/1796000000010-create-gateway-tokens.ts";
+import { CreateBreaker1796000000012 } from "../../migrations/1796000000012-create-breaker.ts";
+
+/** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
+export const MIGRATIONS = [
+  CreateClockAndScheduler1796000000001,
+  CreateExceptions1796000000002,
+  CreatePlans1796000000003,
+  CreateCustomers1796000000004,
+  CreateSubscriptions1796000000005,
+  CreateInvoices1796000000006,
+  CreateInbox1796000000007,
+  CreateGatewayTokens1796000000010,
+  CreateBreaker1796000000012,
+] as const;

@@ -1,0 +1,223 @@
+import type { DeclineClass } from "../gateway/gateway.ts";
+import { groupBy } from "../kernel/group.ts";
+import type { BindingId, CustomerId, InvoiceId, Reference, SubscriptionId } from "../kernel/ids.ts";
+import { rupiah } from "../kernel/money.ts";
+import { type Instant, instant, instantOrNull } from "../kernel/time.ts";
+import type { Tx } from "../platform/database.ts";
+import type { SubscriptionState } from "../subscriptions/subscription.ts";
+import type { Attempt, AttemptState, PaymentRequestRow } from "./attempt.ts";
+import type { Facts, Stop } from "./facts.ts";
+import type { Invoice, InvoiceState, WaitingFor } from "./invoice.ts";
+import { findStops, type StopRow } from "./stop.store.ts";
+
+type InvoiceRow = {
+  id: InvoiceId;
+  subscription_id: SubscriptionId;
+  customer_id: CustomerId;
+  amount: string;
+  bills_on: string;
+  state: InvoiceState;
+  next_action_at: Date | null;
+  retry_at: Date | null;
+  waiting_for: WaitingFor | null;
+  lease_no: number;
+  first_failed_at: Date | null;
+  dunning_step: number;
+  requests_used: number;
+  not_sent_count: number;
+  balance_failures: number;
+  config_refusals: number;
+  asked_at: Date | null;
+  end_reason: string | null;
+};
+
+const INVOICE_COLUMNS = `id, subscription_id, customer_id, amount, bills_on::text as bills_on, state, next_action_at,
+  retry_at, waiting_for, lease_no, first_failed_at, dunning_step, requests_used, not_sent_count, balance_failures,
+  config_refusals, asked_at, end_reason`;
+
+/** Locks those of `ids` that are due and that nobody holds, in id order; rows that another worker has are skipped. */
+export async function lockDueInvoices(tx: Tx, ids: readonly InvoiceId[], now: Instant): Promise<Invoice[]> {
+  const rows = await tx.query<InvoiceRow>(
+    `select ${INVOICE_COLUMNS}
+       from invoices
+      where id = any($1::uuid[])
+        and next_action_at <= $2
+        and (leased_until is null or leased_until <= clock_timestamp())
+      order by id
+        for update skip locked`,
+    [ids, now.toJSDate()],
+  );
+  return rows.map(invoiceFromRow);
+}
+
+/** Locks `ids` in id order, waiting for whoever has them: every writer of several invoices locks in this order. */
+export async function lockInvoices(tx: Tx, ids: readonly InvoiceId[]): Promise<Invoice[]> {
+  const rows = await tx.query<InvoiceRow>(
+    `select ${INVOICE_COLUMNS} from invoices where id = any($1::uuid[]) order by id for update`,
+    [ids],
+  );
+  return rows.map(invoiceFromRow);
+}
+
+/** Everything decisions need about `invoices`, which the caller has locked. */
+export async function loadFacts(tx: Tx, invoices: readonly Invoice[], now: Instant): Promise<Facts[]> {
+  if (invoices.length === 0) return [];
+  const ids = invoices.map((invoice) => invoice.id);
+  const surroundings = new Map((await findSurroundings(tx, ids)).map((row) => [row.id, row]));
+  const attempts = groupBy(await findAttempts(tx, ids), (row) => row.invoiceId);
+  const stops = await findStops(tx, now);
+  return invoices.flatMap((invoice) => {
+    const around = surroundings.get(invoice.id);
+    if (around === undefined) return [];
+    return [
+      {
+        invoice,
+        attempts: (attempts.get(invoice.id) ?? []).map((row) => row.attempt),
+        subscription: {
+          state: around.subscription_state,
+          collectionHold: around.collection_hold,
+          reference: around.subscription_reference,
+          planName: around.plan_name,
+        },
+        customerReference: around.customer_reference,
+        binding:
+          around.binding_id === null || around.binding_state === null
+            ? null
+            : { id: around.binding_id, state: around.binding_state },
+        stop: stopFor(stops, invoice, around.plan_code, around.customer_reference),
+      },
+    ];
+  });
+}
+
+type Surroundings = {
+  id: InvoiceId;
+  subscription_state: SubscriptionState;
+  collection_hold: boolean;
+  subscription_reference: string;
+  plan_code: string;
+  plan_name: string;
+  customer_reference: string;
+  binding_id: BindingId | null;
+  binding_state: "active" | "suspended" | null;
+};
+
+function findSurroundings(tx: Tx, ids: readonly InvoiceId[]): Promise<Surroundings[]> {
+  return tx.query<Surroundings>(
+    `select i.id, s.state as subscription_state, s.collection_hold, s.reference as subscription_reference,
+            p.code as plan_code, p.name as plan_name, c.reference as customer_reference,
+            b.id as binding_id, b.state as binding_state
+       from invoices i
+       join subscriptions s on s.id = i.subscription_id
+       join plans p on p.id = s.plan_id
+       join customers c on c.id = i.customer_id
+       left join bindings b on b.customer_id = i.customer_id and b.state in ('active', 'suspended')
+      where i.id = any($1::uuid[])`,
+    [ids],
+  );
+}
+
+function stopFor(
+  stops: readonly StopRow[],
+  invoice: Invoice,
+  planCode: string,
+  customerReference: string,
+): Stop | null {
+  const targets = { all: "", plan: planCode, customer: customerReference, invoice: invoice.id as string };
+  const stop = stops.find((candidate) => targets[candidate.scope] === candidate.target);
+  return stop === undefined ? null : { reason: stop.reason, endsAt: stop.endsAt };
+}
+
+type AttemptRow = {
+  invoice_id: InvoiceId;
+  number: number;
+  reference: Reference;
+  kind: "recurring" | "sale";
+  amount: string;
+  state: AttemptState;
+  decline_class: DeclineClass | null;
+  code: string | null;
+  message: string | null;
+  gateway_reference: string | null;
+  accepted: boolean;
+  inquire_at: Date | null;
+  inquiries: number;
+  not_found_count: number;
+  first_not_found_at: Date | null;
+  not_found_proved: boolean;
+  refusal_noticed_at: Date | null;
+  resends: number;
+  review_reason: string | null;
+  last_sent_at: Date;
+  closed_at: Date | null;
+  requests: PaymentRequestRow[] | null;
+};
+
+async function findAttempts(
+  tx: Tx,
+  ids: readonly InvoiceId[],
+): Promise<{ invoiceId: InvoiceId; attempt: Attempt }[]> {
+  const rows = await tx.query<AttemptRow>(
+    `select a.invoice_id, a.number, a.reference, a.kind, a.amount, a.state, a.decline_class, a.code, a.message,
+            a.gateway_reference, a.accepted, a.inquire_at, a.inquiries, a.not_found_count, a.first_not_found_at,
+            a.not_found_proved, a.refusal_noticed_at, a.resends, a.review_reason, a.last_sent_at, a.closed_at,
+            (select json_agg(json_build_object('id', r.id::text, 'externalId', r.external_id, 'state', r.state,
+                                               'code', r.code) order by r.id)
+               from requests r
+              where r.invoice_id = a.invoice_id and r.attempt_number = a.number) as requests
+       from payment_attempts a
+      where a.invoice_id = any($1::uuid[])
+      order by a.invoice_id, a.number`,
+    [ids],
+  );
+  return rows.map((row) => ({ invoiceId: row.invoice_id, attempt: attemptFromRow(row) }));
+}
+
+function invoiceFromRow(row: InvoiceRow): Invoice {
+  return {
+    id: row.id,
+    subscriptionId: row.subscription_id,
+    customerId: row.customer_id,
+    amount: rupiah(Number(row.amount)),
+    billsOn: row.bills_on,
+    state: row.state,
+    nextActionAt: instantOrNull(row.next_action_at),
+    retryAt: instantOrNull(row.retry_at),
+    waitingFor: row.waiting_for,
+    leaseNo: row.lease_no,
+    firstFailedAt: instantOrNull(row.first_failed_at),
+    dunningStep: row.dunning_step,
+    requestsUsed: row.requests_used,
+    notSentCount: row.not_sent_count,
+    balanceFailures: row.balance_failures,
+    configRefusals: row.config_refusals,
+    askedAt: instantOrNull(row.asked_at),
+    endReason: row.end_reason,
+  };
+}
+
+function attemptFromRow(row: AttemptRow): Attempt {
+  return {
+    number: row.number,
+    reference: row.reference,
+    kind: row.kind,
+    amount: rupiah(Number(row.amount)),
+    state: row.state,
+    declineClass: row.decline_class,
+    code: row.code,
+    message: row.message,
+    gatewayReference: row.gateway_reference,
+    accepted: row.accepted,
+    inquireAt: instantOrNull(row.inquire_at),
+    inquiries: row.inquiries,
+    notFoundCount: row.not_found_count,
+    firstNotFoundAt: instantOrNull(row.first_not_found_at),
+    notFoundProved: row.not_found_proved,
+    refusalNoticedAt: instantOrNull(row.refusal_noticed_at),
+    resends: row.resends,
+    reviewReason: row.review_reason,
+    lastSentAt: instant(row.last_sent_at),
+    closedAt: instantOrNull(row.closed_at),
+    requests: row.requests ?? [],
+  };
+}

@@ -1,0 +1,37 @@
+import type { CustomerId, InvoiceId, SubscriptionId } from "../kernel/ids.ts";
+import type { Rupiah } from "../kernel/money.ts";
+import type { Instant, LocalDate } from "../kernel/time.ts";
+
+export const INVOICE_STATES = ["open", "paid", "void", "uncollectible"] as const;
+export type InvoiceState = (typeof INVOICE_STATES)[number];
+
+/** What an open invoice waits for when no time is set: a wallet, one of our people, the end of a hold, the customer. */
+export type WaitingFor = "method" | "person" | "hold" | "customer";
+
+/** One subscription's debt for one billing period. */
+export type Invoice = {
+  readonly id: InvoiceId;
+  readonly subscriptionId: SubscriptionId;
+  readonly customerId: CustomerId;
+  readonly amount: Rupiah;
+  readonly billsOn: LocalDate;
+  readonly state: InvoiceState;
+  /** When somebody must look at it again, for whatever reason (business time). */
+  readonly nextActionAt: Instant | null;
+  /** No new charge before this time; an inquiry that is rung in between does not bring the charge forward. */
+  readonly retryAt: Instant | null;
+  readonly waitingFor: WaitingFor | null;
+  readonly leaseNo: number;
+  readonly firstFailedAt: Instant | null;
+  readonly dunningStep: number;
+  readonly requestsUsed: number;
+  /** How often in a row a request could not leave; reset by any answer. */
+  readonly notSentCount: number;
+  /** How often in a row the balance could not be read. */
+  readonly balanceFailures: number;
+  /** How often the gateway called it our mistake. */
+  readonly configRefusals: number;
+  /** Set while a person's "retry now" waits to be answered: the plan does not hold it back. */
+  readonly askedAt: Instant | null;
+  readonly endReason: string | null;
+};

@@ -1,0 +1,155 @@
+import { groupBy } from "../kernel/group.ts";
+import type { Instant } from "../kernel/time.ts";
+import type { Tx } from "../platform/database.ts";
+import { failpoint } from "../platform/failpoint.ts";
+import { applyVerdict } from "./apply-verdict.ts";
+import { saveAttempts } from "./attempt.store.ts";
+import { codeOf } from "./circumstances.ts";
+import type { DecideTools } from "./collect-tools.ts";
+import { type Consequences, factsAfter } from "./consequences.ts";
+import { insertDecisions } from "./decision.store.ts";
+import { insertEvidence } from "./evidence.store.ts";
+import { loadFacts, lockInvoices } from "./facts.store.ts";
+import type { Facts } from "./facts.ts";
+import { saveInvoices } from "./invoice.store.ts";
+import type { News } from "./news.ts";
+import { noteExceptions, setStop } from "./note-consequences.flow.ts";
+import { saveRequests } from "./request.store.ts";
+import { saveSubscriptionStates } from "./subscription-state.flow.ts";
+
+/** What became of one piece of news. */
+export type Recorded = { readonly news: News; readonly consequences: Consequences | null };
+
+/** Records a set of news in one transaction. The only writer of consequences, whoever brings the news. */
+export async function recordVerdicts(tools: DecideTools, news: readonly News[]): Promise<Recorded[]> {
+  const recorded = await tools.db.begin(async (tx) =>
+    recordVerdictsIn(tx, tools, news, await tools.clock.now(tx)),
+  );
+  for (const { news: each, consequences } of recorded) {
+    const { invoiceId, reference, source, verdict } = each;
+    const states = { attempt: consequences?.attempt.state, invoice: consequences?.invoice.state };
+    tools.log.info({
+      event: "invoice.verdict",
+      invoiceId,
+      reference,
+      source,
+      verdict: verdict.kind,
+      ...states,
+    });
+  }
+  return recorded;
+}
+
+/** As `recordVerdicts`, inside the caller's transaction: evidence first, then the locks in id order, then the effects. */
+export async function recordVerdictsIn(
+  tx: Tx,
+  tools: DecideTools,
+  news: readonly News[],
+  now: Instant,
+): Promise<Recorded[]> {
+  if (news.length === 0) return [];
+  const ids = [...new Set(news.map((each) => each.invoiceId))];
+  const invoices = await lockInvoices(tx, ids);
+  await insertEvidence(tx, news, now);
+  const facts = await loadFacts(tx, invoices, now);
+  const newsOf = groupBy(news, (each) => each.invoiceId);
+  const told = facts.map((each) => tellAll(tools, each, newsOf.get(each.invoice.id) ?? [], now));
+  await saveFacts(tx, told, now);
+  const recorded = told.flatMap((each) => each.recorded);
+  await saveConsequences(tx, tools, recorded, now);
+  failpoint("verdicts.before-commit");
+  return news.map((each) => recorded.find((one) => one.news === each) ?? { news: each, consequences: null });
+}
+
+type Told = { readonly before: Facts; readonly after: Facts; readonly recorded: readonly Recorded[] };
+
+/** News about one invoice, one after another, each on the ground that the one before left. */
+function tellAll(tools: DecideTools, before: Facts, news: readonly News[], now: Instant): Told {
+  let after = before;
+  const recorded: Recorded[] = [];
+  for (const each of news) {
+    const attempt = after.attempts.find((candidate) => candidate.number === each.attemptNumber);
+    if (attempt === undefined) continue;
+    const { policy, notFoundBlindMs } = tools;
+    const consequences = applyVerdict({ facts: after, attempt, news: each, policy, now, notFoundBlindMs });
+    recorded.push({ news: each, consequences });
+    after = factsAfter(after, consequences);
+  }
+  return { before, after, recorded };
+}
+
+async function saveFacts(tx: Tx, told: readonly Told[], now: Instant): Promise<void> {
+  await saveAttempts(
+    tx,
+    told.flatMap(({ before, after }) =>
+      after.attempts
+        .filter((attempt) => !before.attempts.includes(attempt))
+        .map((attempt) => ({ invoiceId: after.invoice.id, attempt })),
+    ),
+  );
+  await saveRequests(
+    tx,
+    told.flatMap(({ before, after }) => {
+      const known = new Set(before.attempts.flatMap((attempt) => attempt.requests));
+      return after.attempts.flatMap((attempt) => attempt.requests).filter((request) => !known.has(request));
+    }),
+  );
+  await saveInvoices(
+    tx,
+    told.map(({ after, recorded }) => {
+      // The worker that brings the answer gives its own lease back; news from elsewhere leaves leases alone.
+      const leaseNo = recorded.map((each) => each.news.leaseNo).find((each) => each !== null) ?? null;
+      return {
+        invoice: after.invoice,
+        lease: leaseNo === null ? { kind: "keep" as const } : { kind: "release" as const, leaseNo },
+      };
+    }),
+    now,
+  );
+}
+
+async function saveConsequences(
+  tx: Tx,
+  tools: DecideTools,
+  recorded: readonly Recorded[],
+  now: Instant,
+): Promise<void> {
+  const all = recorded.flatMap(({ news, consequences }) =>
+    consequences === null ? [] : [{ news, ...consequences }],
+  );
+  await insertDecisions(
+    tx,
+    all.flatMap(({ news, invoice, decision }) =>
+      decision === null
+        ? []
+        : [
+            {
+              invoiceId: news.invoiceId,
+              attemptNumber: news.attemptNumber,
+              rule: decision.rule,
+              says: decision.says,
+              facts: {
+                source: news.source,
+                verdict: news.verdict.kind,
+                code: codeOf(news.verdict).slice(0, 60),
+              },
+              nextActionAt: invoice.nextActionAt,
+              policyVersion: tools.policy.version,
+            },
+          ],
+    ),
+    now,
+  );
+  await noteExceptions(
+    tx,
+    all.map(({ news, exceptions }) => ({
+      invoiceId: news.invoiceId,
+      reference: news.reference,
+      exceptions,
+      facts: { source: news.source, code: codeOf(news.verdict).slice(0, 60) },
+    })),
+    now,
+  );
+  await saveSubscriptionStates(tx, all);
+  await setStop(tx, all.find((each) => each.stop !== null)?.stop ?? null, tools.policy.zone, now);
+}

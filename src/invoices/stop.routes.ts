@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { NotFoundError } from "../kernel/errors.ts";
+import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
+import type { DecideTools } from "./collect-tools.ts";
+import { findStops, liftStop, STOP_SCOPES, saveStop } from "./stop.store.ts";
+
+const stopFields = z
+  .strictObject({
+    scope: z.enum(STOP_SCOPES, { error: `must be one of ${STOP_SCOPES.join(", ")}` }),
+    target: z.string().max(64).default(""),
+    reason: z.string({ error: "must say why" }).min(3, { error: "must say why" }).max(200),
+    minutes: z.int().min(1).max(525_600, { error: "may be at most a year" }).optional(),
+  })
+  .refine((stop) => (stop.scope === "all") === (stop.target === ""), {
+    path: ["target"],
+    error: "must name the plan's code, the customer's reference or the invoice's id; nothing for scope all",
+  });
+
+/** The stop switch: while a stop is in force nothing of its target is sent; inquiries go on. */
+export function stopRoutes({ db, clock }: Pick<DecideTools, "db" | "clock">): ApiRoute[] {
+  return [
+    apiRoute({
+      method: "GET",
+      path: "/stops",
+      summary: "Stops in force",
+      roles: EVERYBODY,
+      idempotency: "none",
+      run: async () => ({
+        data: (await db.begin(async (tx) => findStops(tx, await clock.now(tx)))).map(
+          ({ endsAt, ...stop }) => ({
+            ...stop,
+            ends_at: endsAt?.toISO() ?? null,
+          }),
+        ),
+        next_cursor: null,
+      }),
+    }),
+    apiRoute({
+      method: "POST",
+      path: "/stops",
+      summary: "Stop sending for everything, a plan, a customer or an invoice",
+      roles: ["operator"],
+      idempotency: "optional",
+      status: 201,
+      body: stopFields,
+      run: async ({ body, actor }) =>
+        db.begin(async (tx) => {
+          const at = await clock.now(tx);
+          const { scope, target, reason, minutes } = body;
+          const endsAt = minutes === undefined ? null : at.plus({ minutes });
+          await saveStop(tx, { scope, target, reason, endsAt, setBy: actor.name, at });
+          return { scope, target, reason, ends_at: endsAt?.toISO() ?? null };
+        }),
+    }),
+    apiRoute({
+      method: "DELETE",
+      path: "/stops/:id",
+      summary: "Lift a stop",
+      roles: ["operator"],
+      idempotency: "none",
+      run: async ({ params }) =>
+        db.begin(async (tx) => {
+          const id = /^\d{1,18}$/.test(params["id"] ?? "") ? (params["id"] ?? "0") : "0";
+          if (!(await liftStop(tx, id, await clock.now(tx))))
+            throw new NotFoundError("there is no such stop in force");
+          return { lifted: true };
+        }),
+    }),
+  ];
+}

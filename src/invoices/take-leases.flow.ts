@@ -1,0 +1,173 @@
+import { openExceptions } from "../exceptions/exception.store.ts";
+import type { InvoiceId } from "../kernel/ids.ts";
+import type { Instant } from "../kernel/time.ts";
+import type { Tx } from "../platform/database.ts";
+import { failpoint } from "../platform/failpoint.ts";
+import { monotonicMs } from "../platform/real-time.ts";
+import { markPastDue, markUnpaid } from "../subscriptions/subscription.store.ts";
+import { saveAttempts } from "./attempt.store.ts";
+import { lockBreaker, readBreaker, saveBreaker } from "./breaker.store.ts";
+import { admit } from "./breaker.ts";
+import type { CollectTools } from "./collect-tools.ts";
+import { insertDecisions } from "./decision.store.ts";
+import { loadFacts, lockDueInvoices } from "./facts.store.ts";
+import type { Facts } from "./facts.ts";
+import { type LeaseChange, saveInvoices } from "./invoice.store.ts";
+import type { Invoice } from "./invoice.ts";
+import { type NextStep, nextStep } from "./next-step.ts";
+
+/** An invoice that this worker has to itself, and what is to be done with it. */
+export type Leased = {
+  readonly facts: Facts;
+  readonly step: Extract<NextStep, { kind: "collect" | "inquire" }>;
+  readonly leaseNo: number;
+  /** On this machine's monotonic clock, counted from before the lease was taken: never later than the database's. */
+  readonly leaseEndsAtMs: number;
+};
+
+type Decided = { readonly facts: Facts; readonly step: NextStep };
+
+/**
+ * Decides about a page of invoices and takes the lease of those that need the gateway. Rows that are not due, or
+ * that another worker holds, are left out: this is what makes twenty workers on one bell one collection.
+ */
+export async function takeLeases(tools: CollectTools, ids: readonly InvoiceId[]): Promise<Leased[]> {
+  const startedAtMs = monotonicMs();
+  return tools.db.begin(async (tx) => {
+    const now = await tools.clock.now(tx);
+    const invoices = await lockDueInvoices(tx, ids, now);
+    const facts = await loadFacts(tx, invoices, now);
+    const steps = facts.map((each) => ({ facts: each, step: nextStep(each, tools.policy, now) }));
+    const decided = await passBreaker(tx, steps, now);
+    await saveSteps(tx, tools, decided, now);
+    failpoint("leases.before-commit");
+    return decided.flatMap(({ facts: each, step }) =>
+      step.kind === "collect" || step.kind === "inquire"
+        ? [
+            {
+              facts: each,
+              step,
+              leaseNo: each.invoice.leaseNo + 1,
+              leaseEndsAtMs: startedAtMs + tools.leaseMs,
+            },
+          ]
+        : [],
+    );
+  });
+}
+
+/** With the line to the gateway broken only a few steps try it; the others wait, in decisions of their own. */
+async function passBreaker(tx: Tx, decided: readonly Decided[], now: Instant): Promise<readonly Decided[]> {
+  const callers = decided.filter(({ step }) => step.kind === "collect" || step.kind === "inquire");
+  if (callers.length === 0 || (await readBreaker(tx)).state === "closed") return decided;
+  const { admitted, othersWaitUntil, after } = admit(await lockBreaker(tx), callers.length, now);
+  await saveBreaker(tx, after);
+  const held = new Set(callers.slice(admitted));
+  const says = "the gateway does not answer as it should: wait until a trial gets through";
+  const wait = {
+    kind: "wait",
+    until: othersWaitUntil,
+    waitingFor: null,
+    rule: "wait.breaker",
+    says,
+  } as const;
+  return decided.map((each) => (held.has(each) ? { ...each, step: wait } : each));
+}
+
+async function saveSteps(
+  tx: Tx,
+  tools: CollectTools,
+  decided: readonly Decided[],
+  now: Instant,
+): Promise<void> {
+  await saveInvoices(
+    tx,
+    decided.map(({ facts, step }) => ({
+      invoice: afterStep(facts.invoice, step),
+      lease: leaseFor(step, tools.leaseMs),
+    })),
+    now,
+  );
+  const told = decided.flatMap(({ facts, step }) => (step.kind === "rest" ? [] : [{ facts, step }]));
+  await insertDecisions(
+    tx,
+    told.map(({ facts, step }) => ({
+      invoiceId: facts.invoice.id,
+      attemptNumber: "attempt" in step ? step.attempt.number : null,
+      rule: step.kind === "review" ? "review" : step.rule,
+      says: step.kind === "review" ? `${step.reason}: a person must look` : step.says,
+      facts: {
+        state: facts.invoice.state,
+        binding: facts.binding?.state ?? null,
+        lease: facts.invoice.leaseNo,
+      },
+      nextActionAt: step.kind === "wait" ? step.until : null,
+      policyVersion: tools.policy.version,
+    })),
+    now,
+  );
+  await saveReviews(tx, decided, now);
+  const waits = decided.flatMap(({ facts, step }) => (step.kind === "wait" ? [{ facts, step }] : []));
+  const subscriptionsOf = (rule: string) =>
+    waits.filter(({ step }) => step.rule === rule).map(({ facts }) => facts.invoice.subscriptionId);
+  await markPastDue(tx, subscriptionsOf("wait.method"));
+  await markUnpaid(tx, subscriptionsOf("dunning.end"));
+}
+
+function afterStep(invoice: Invoice, step: NextStep): Invoice {
+  switch (step.kind) {
+    case "rest":
+      return {
+        ...invoice,
+        nextActionAt: step.nextActionAt,
+        waitingFor: restsWithPerson(invoice, step.nextActionAt),
+      };
+    case "wait":
+      return {
+        ...invoice,
+        nextActionAt: step.until,
+        waitingFor: step.waitingFor,
+        askedAt: step.until === null ? null : invoice.askedAt,
+        endReason: step.endReason ?? invoice.endReason,
+      };
+    case "review":
+      return { ...invoice, nextActionAt: null, waitingFor: invoice.state === "open" ? "person" : null };
+    case "collect":
+      return { ...invoice, waitingFor: null };
+    case "inquire":
+      return invoice;
+  }
+}
+
+/** An open invoice always has a time or a stated wait; with an attempt in review it waits for a person. */
+function restsWithPerson(invoice: Invoice, nextActionAt: Instant | null): Invoice["waitingFor"] {
+  return invoice.state === "open" && nextActionAt === null ? "person" : invoice.waitingFor;
+}
+
+function leaseFor(step: NextStep, leaseMs: number): LeaseChange {
+  return step.kind === "collect" || step.kind === "inquire" ? { kind: "take", leaseMs } : { kind: "keep" };
+}
+
+async function saveReviews(tx: Tx, decided: readonly Decided[], now: Instant): Promise<void> {
+  const reviews = decided.flatMap(({ facts, step }) => (step.kind === "review" ? [{ facts, step }] : []));
+  await saveAttempts(
+    tx,
+    reviews.map(({ facts, step }) => ({
+      invoiceId: facts.invoice.id,
+      attempt: { ...step.attempt, state: "review" as const, reviewReason: step.reason },
+    })),
+  );
+  await openExceptions(
+    tx,
+    reviews.map(({ facts, step }) => ({
+      kind: "review",
+      subject: step.attempt.reference,
+      invoiceId: facts.invoice.id,
+      reference: step.attempt.reference,
+      amount: step.attempt.amount,
+      says: step.reason,
+      facts: { gateway_reference: step.attempt.gatewayReference, inquiries: step.attempt.inquiries },
+      at: now,
+    })),
+  );
+}

@@ -1,0 +1,81 @@
+import { InvalidError } from "../kernel/errors.ts";
+import type { PlanId, PlanVersionId } from "../kernel/ids.ts";
+import { formatRupiah, type Rupiah } from "../kernel/money.ts";
+import type { Instant, LocalDate } from "../kernel/time.ts";
+
+/** The longest step of each unit: ten years of prepayment is already more than any wallet plan. */
+const LONGEST_COUNT = { day: 366, week: 104, month: 60, year: 10 } as const;
+
+export type IntervalUnit = keyof typeof LONGEST_COUNT;
+export type Interval = { readonly unit: IntervalUnit; readonly count: number };
+
+/** What people write for an interval, and what it means. */
+const INTERVALS = {
+  day: { unit: "day", count: 1 },
+  week: { unit: "week", count: 1 },
+  month: { unit: "month", count: 1 },
+  quarter: { unit: "month", count: 3 },
+  half_year: { unit: "month", count: 6 },
+  year: { unit: "year", count: 1 },
+} as const satisfies Record<string, Interval>;
+
+export type IntervalName = keyof typeof INTERVALS;
+export const INTERVAL_NAMES = Object.keys(INTERVALS) as IntervalName[];
+
+/** `count` times a named interval; throws `InvalidError` when the step is longer than we bill. */
+export function intervalOf(name: IntervalName, count: number): Interval {
+  const one = INTERVALS[name];
+  const interval = { unit: one.unit, count: one.count * count };
+  const longest = LONGEST_COUNT[interval.unit];
+  if (interval.count > longest) {
+    throw new InvalidError(`interval_count: at most ${longest} ${interval.unit}s between two invoices`, {
+      field: "interval_count",
+    });
+  }
+  return interval;
+}
+
+/** What is on offer. The price lives in its versions. */
+export type Plan = {
+  readonly id: PlanId;
+  readonly code: string;
+  readonly name: string;
+  readonly intervalUnit: IntervalUnit;
+  readonly intervalCount: number;
+  readonly billingDay: number | null;
+  readonly trialDays: number | null;
+  readonly cycles: number | null;
+  readonly dunningPolicy: string | null;
+  readonly createdAt: Instant;
+};
+
+/** A price of a plan from a day on; a subscription keeps the version it began with. */
+export type PlanVersion = {
+  readonly id: PlanVersionId;
+  readonly planId: PlanId;
+  readonly number: number;
+  readonly amount: Rupiah;
+  readonly effectiveOn: LocalDate;
+  readonly createdAt: Instant;
+};
+
+/** An OVO Club wallet cannot hold more than this; only an upgraded (Premier) wallet can pay a higher price. */
+const CLUB_WALLET_CAP = 2_000_000;
+
+/** What a biller should know about a price before selling it; empty when any wallet can pay it. */
+export function priceWarnings(amount: Rupiah, minCharge: number): string[] {
+  const warnings: string[] = [];
+  if (amount > CLUB_WALLET_CAP) {
+    warnings.push(
+      `${formatRupiah(amount)} is more than an OVO Club wallet can hold (${formatRupiah(CLUB_WALLET_CAP)}): ` +
+        "only customers with OVO Premier can pay it",
+    );
+  }
+  if (amount < minCharge) {
+    warnings.push(
+      `${formatRupiah(amount)} is below the least we charge (${formatRupiah(minCharge)}): ` +
+        "it is carried over until the sum is large enough",
+    );
+  }
+  return warnings;
+}

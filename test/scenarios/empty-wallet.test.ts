@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { buildHouse } from "../support/house.ts";
+import { AMOUNT, dueInvoice, payments, story, taken } from "../support/stories.ts";
+
+it("a wallet with money pays on the day, once", async () => {
+  const home = await buildHouse();
+  const customer = await dueInvoice(home);
+  await home.live({ hours: 1 });
+  expect(await story(home, customer.subscription)).toMatchObject({
+    state: "paid",
+    subscription: "active",
+    nextActionAt: null,
+    attempts: [{ number: 1, state: "succeeded" }],
+    evidence: ["answer accepted", "notification paid"],
+    exceptions: [],
+  });
+  expect(taken(home, customer)).toHaveLength(1);
+});
+
+it("an empty wallet is not asked, is retried after a day and then pays", async () => {
+  const home = await buildHouse();
+  const customer = await dueInvoice(home, { balance: 12_000 });
+  await home.settle();
+  const first = await story(home, customer.subscription);
+  expect(first).toMatchObject({ state: "open", subscription: "past_due", attempts: [], requestsUsed: 0 });
+  expect(first.says.at(-1)).toMatch(
+    /^not asked: balance Rp.?12\.000 of Rp.?99\.000; next try 2027-03-02 08:00$/,
+  );
+  home.simulator.changeWallet(customer.phone, { add: AMOUNT });
+  await home.live("2027-03-02T07:59:00+07:00");
+  expect(payments(home)).toHaveLength(0);
+  await home.live("2027-03-02T08:00:00+07:00");
+  expect(await story(home, customer.subscription)).toMatchObject({ state: "paid", subscription: "active" });
+  expect(taken(home, customer)).toHaveLength(1);
+});

@@ -1,0 +1,234 @@
+import type { KeyObject } from "node:crypto";
+import { DateTime } from "luxon";
+import { onTestFinished } from "vitest";
+import { type House, openHouse } from "../../src/app/house.ts";
+import { openDoors } from "../../src/app/server.ts";
+import { merchant } from "../../src/app/simulator-command.ts";
+import type { Gateway } from "../../src/gateway/gateway.ts";
+import { collector } from "../../src/invoices/collect.flow.ts";
+import type { CollectTools } from "../../src/invoices/collect-tools.ts";
+import type { DeliveryId, InvoiceId } from "../../src/kernel/ids.ts";
+import type { Instant } from "../../src/kernel/time.ts";
+import { handleDeliveries } from "../../src/notifications/handle.flow.ts";
+import { setTurnedClock } from "../../src/platform/clock.ts";
+import { loadConfig } from "../../src/platform/config.ts";
+import { freePort } from "../../src/platform/embedded/server.ts";
+import type { HttpServer } from "../../src/platform/http-server.ts";
+import { openLogger } from "../../src/platform/logger.ts";
+import { newEncryptionKey } from "../../src/platform/secrets.ts";
+import { type Simulator, startSimulator } from "../../src/simulator/simulator.ts";
+import { freshDatabaseUrl } from "./db.ts";
+import { CLIENT, merchant as ours, gateway as theirs } from "./gateway-calls.ts";
+import { beat, live, moveClocks, settle } from "./hand-bell.ts";
+
+// Making a key of 2048 bits takes longer than a whole story: one pair a process each for us and for the gateway.
+const pem = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();
+const publicPem = ours.publicKey.export({ type: "spki", format: "pem" }).toString();
+
+/** What the gateway signs its calls with. */
+export const SECRET = "SK-scenarios-0000000001";
+const API_KEY = "secret-of-admin-0123456789";
+/** A Monday, two hours after the charge window opens in Jakarta. */
+const START = "2027-03-01T10:00:00+07:00";
+
+type Options = {
+  /** Business time at the beginning; both clocks stand there. */
+  readonly start?: string;
+  readonly window?: string;
+  readonly ladder?: string;
+  /** One gateway time-out, ms of real time; stories in which the gateway is silent want a short one. */
+  readonly timeoutMs?: number;
+  /** Where the gateway is found, when something stands in front of the simulator. */
+  readonly through?: (simulatorPort: number) => Promise<string>;
+};
+
+/** What the gateway's answers pass on their way to the collector: a story may let something happen in between. */
+type Proxy = Partial<Gateway>;
+
+export type TestHouse = {
+  readonly house: House;
+  readonly simulator: Simulator;
+  readonly doors: HttpServer;
+  /** The tools of the worker; stories that need a second worker make one of these. */
+  readonly collect: CollectTools;
+  /** Replaces methods of the gateway as the worker sees it, until replaced again. */
+  proxy(methods: Proxy): void;
+  now(): Promise<Instant>;
+  /** One statement in its own transaction. */
+  query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** A call on the merchant's API; throws unless it succeeds. */
+  api(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Json>;
+  /** As `api`, but answers the status too, whatever it is. */
+  request(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<Reply>;
+  /** Gives deliveries that have been stored their effect, now. */
+  handleInbox(): Promise<void>;
+  /** One beat that nobody answers: who was rung for. */
+  beat(): Promise<InvoiceId[]>;
+  /** Beats and answers bells until nothing is due now and nothing is on its way. */
+  settle(): Promise<void>;
+  /** Lives until a moment (ISO, or a duration from now as luxon reads it): jumps from one due thing to the next. */
+  live(until: string | Readonly<Record<string, number>>): Promise<void>;
+  /** Both clocks at once, with nobody at work in between. */
+  jump(by: Readonly<Record<string, number>>): Promise<void>;
+  /** Closes our HTTP server: the gateway's notifications find nobody. `open` brings it back on the same port. */
+  closeDoors(): Promise<void>;
+  openDoors(): Promise<void>;
+};
+
+type Json = Readonly<Record<string, unknown>>;
+type Reply = { readonly status: number; readonly json: Json };
+
+/** The whole house on a turned clock, with the simulator as its gateway. Bells are answered by hand: no worker runs. */
+export async function buildHouse(options: Options = {}): Promise<TestHouse> {
+  const start = DateTime.fromISO(options.start ?? START, { zone: "utc" }) as Instant;
+  const privateKeyPem = pem(theirs.privateKey);
+  const simulator = await startSimulator({ now: start, privateKeyPem });
+  const port = await freePort();
+  const config = configFor(options, {
+    DATABASE_URL: await freshDatabaseUrl(),
+    PORT: String(port),
+    DOKU_BASE_URL: (await options.through?.(simulator.port)) ?? simulator.url,
+    DOKU_PUBLIC_KEY: simulator.publicKeyPem,
+  });
+  const opened = await openHouse(config, {
+    role: "test",
+    databaseUrl: config.databaseUrl ?? "",
+    encryptionKeys: config.encryptionKeys ?? [],
+    log: openLogger({ level: "silent", role: "test" }),
+    wireNow: () => simulator.now(),
+  });
+  const bells = { invoices: new Set<InvoiceId>(), deliveries: new Set<DeliveryId>() };
+  const house = handRung(opened, bells);
+  await house.db.begin((tx) => setTurnedClock(tx, start));
+  let doors = await openDoors(house, { host: "127.0.0.1", port });
+  simulator.addMerchant(merchant(doors.url, CLIENT, SECRET, publicPem));
+  onTestFinished(async () => {
+    await simulator.stop();
+    await doors.close();
+    await house.close();
+  });
+  let proxied: Proxy = {};
+  const gateway = proxyOf(house.collect.gateway, () => proxied);
+  // The stories say how often and for how long "not found" was heard; that it does not count in the same instant
+  // of real time is told in the unit tests.
+  const collect = { ...house.collect, gateway, notFoundBlindMs: 0 };
+  const worker = collector(collect);
+  const handleInbox = async () => {
+    const ids = drain(bells.deliveries);
+    const tools = { decide: collect, bindings: house.bindings, log: house.log };
+    if (ids.length > 0) await handleDeliveries(tools, ids);
+    return ids.length;
+  };
+  const answer = async () => {
+    const ids = drain(bells.invoices);
+    const [deliveries] = await Promise.all([handleInbox(), worker.collect(ids)]);
+    return ids.length + deliveries;
+  };
+  const home = { house, simulator, answer };
+  const request = apiOf(() => doors);
+  return {
+    house,
+    simulator,
+    collect,
+    get doors() {
+      return doors;
+    },
+    proxy: (methods) => {
+      proxied = methods;
+    },
+    now: () => house.db.begin((tx) => house.clock.now(tx)),
+    query: (sql, parameters) => house.db.begin((tx) => tx.query(sql, parameters)),
+    request,
+    api: async (method, path, body, headers) => {
+      const { status, json } = await request(method, path, body, headers);
+      if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${JSON.stringify(json)}`);
+      return json;
+    },
+    handleInbox: async () => void (await handleInbox()),
+    beat: async () => {
+      await beat(house);
+      return drain(bells.invoices);
+    },
+    settle: () => settle(home),
+    jump: async (by) => {
+      const to = (await house.db.begin((tx) => house.clock.now(tx))).plus(by);
+      await moveClocks(home, to);
+    },
+    live: (until) => live(home, until),
+    closeDoors: () => doors.close(),
+    openDoors: async () => {
+      doors = await openDoors(house, { host: "127.0.0.1", port });
+    },
+  };
+}
+
+function configFor(
+  { window = "08:00-20:00", ladder, timeoutMs = 2_000 }: Options,
+  places: Readonly<Record<string, string>>,
+) {
+  return loadConfig(
+    {
+      TAGIH_CLOCK: "turned",
+      GATEWAY_RATE_PER_SECOND: "100000",
+      GATEWAY_TIMEOUT_MS: String(timeoutMs),
+      CHARGE_WINDOW: window,
+      ...(ladder === undefined ? {} : { STATUS_INQUIRY_LADDER: ladder }),
+      ...places,
+      DOKU_CLIENT_ID: CLIENT,
+      DOKU_SECRET_KEY: SECRET,
+      DOKU_PRIVATE_KEY: pem(ours.privateKey),
+      TAGIH_API_KEYS: `sari:admin:${API_KEY}`,
+      TAGIH_ENCRYPTION_KEY: newEncryptionKey("test"),
+    },
+    { gateway: true, api: true },
+  );
+}
+
+function drain<T>(rung: Set<T>): T[] {
+  const ids = [...rung];
+  rung.clear();
+  return ids;
+}
+
+type Bells = { readonly invoices: Set<InvoiceId>; readonly deliveries: Set<DeliveryId> };
+
+/** The same house with bells that only note who rang. */
+function handRung(house: House, bells: Bells): House {
+  return {
+    ...house,
+    ringInvoices: async (ids) => {
+      for (const id of ids) bells.invoices.add(id);
+    },
+    ringDeliveries: async (ids) => {
+      for (const id of ids) bells.deliveries.add(id);
+    },
+  };
+}
+
+function proxyOf(real: Gateway, methods: () => Proxy): Gateway {
+  return {
+    newExternalId: () => real.newExternalId(),
+    paymentBody: (order) => real.paymentBody(order),
+    renewOwnToken: () => real.renewOwnToken(),
+    startBinding: (order) => (methods().startBinding ?? real.startBinding)(order),
+    exchange: (grant) => (methods().exchange ?? real.exchange)(grant),
+    balance: (token) => (methods().balance ?? real.balance)(token),
+    pay: (request) => (methods().pay ?? real.pay)(request),
+    inquire: (request) => (methods().inquire ?? real.inquire)(request),
+  };
+}
+
+function apiOf(doors: () => HttpServer): TestHouse["request"] {
+  return async (method, path, body, headers = {}) => {
+    const response = await fetch(`${doors().url}/api/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${API_KEY}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, json: (await response.json()) as Json };
+  };
+}
