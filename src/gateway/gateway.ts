@@ -69,6 +69,8 @@ export type PaymentRequest = {
   readonly externalId: string;
   readonly body: string;
   readonly customerToken: string;
+  /** After this moment (monotonic ms) nothing may leave any more: whoever sends would outlive the right to. */
+  readonly leaveByMs: number;
 };
 
 export type PaymentOrder = {

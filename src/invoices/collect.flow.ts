@@ -7,7 +7,6 @@ import { coalesce } from "../platform/coalesce.ts";
 import { isOutage } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
 import { limitConcurrency } from "../platform/limit.ts";
-import { monotonicMs } from "../platform/real-time.ts";
 import { type CheckOutcome, MAX_BALANCE_FAILURES } from "./after-check.ts";
 import { askBalance } from "./ask-balance.flow.ts";
 import { reportCalls } from "./breaker.flow.ts";
@@ -162,18 +161,9 @@ async function send(
     requestId,
     realMsSinceSent: 0,
   };
-  if (leased.leaseEndsAtMs - monotonicMs() <= tools.gatewayTimeoutMs) {
-    const cause = "the lease was almost over";
-    tools.log.warn({ event: "payment.unsent", reference, cause });
-    return {
-      ...about,
-      source: "answer",
-      verdict: { kind: "not_sent", cause },
-      raw: { httpStatus: null, body: null },
-    };
-  }
+  const leaveByMs = leased.leaseEndsAtMs - tools.gatewayTimeoutMs;
   failpoint("payment.in-flight", IN_FLIGHT_MS);
-  const answer = await tools.gateway.pay({ reference, externalId, body, customerToken });
+  const answer = await tools.gateway.pay({ reference, externalId, body, customerToken, leaveByMs });
   failpoint("payment.after-answer");
   tools.log.info({
     event: "payment.answered",

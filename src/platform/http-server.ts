@@ -56,7 +56,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 5_000;
 const CLOSE_DEADLINE_MS = 15_000;
 /** A caller that keeps connections uses each of them again sooner than this, if it is calling at all. */
-const LINGER_MS = 2_000;
+const LINGER_MS = 500;
 /** A check that takes longer is as bad as one that fails. */
 const CHECK_TIMEOUT_MS = 2_000;
 

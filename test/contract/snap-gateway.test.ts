@@ -86,7 +86,13 @@ const reference = "01ARZ3NDEKTSV4RRFFQ69G5FAV-1" as Reference;
 
 function payment(gateway: ReturnType<typeof process>): PaymentRequest {
   const body = gateway.paymentBody({ reference, amount: rupiah(25000), remarks: "Pro" });
-  return { reference, externalId: gateway.newExternalId(), body, customerToken: "CT" };
+  return {
+    reference,
+    externalId: gateway.newExternalId(),
+    body,
+    customerToken: "CT",
+    leaveByMs: Number.POSITIVE_INFINITY,
+  };
 }
 
 const accepted: Script = () => [
@@ -168,6 +174,18 @@ describe("a payment", () => {
       verdict: { kind: "unknown", cause: expect.any(String) },
       raw: { httpStatus: null, body: null },
     });
+  });
+
+  test("does not leave after its moment, however long our own token took", async () => {
+    const server = await doku({ [PATHS.payment]: accepted });
+    const gateway = process(server.url, await database());
+    const late = { ...payment(gateway), leaveByMs: performance.now() };
+    expect((await gateway.pay(late)).verdict).toEqual({
+      kind: "not_sent",
+      cause: "the lease was almost over",
+    });
+    expect(server.of(PATHS.ownToken)).toHaveLength(1);
+    expect(server.of(PATHS.payment)).toHaveLength(0);
   });
 
   test("refused for our token makes the next call use a new one", async () => {

@@ -137,6 +137,7 @@ function order({ gateway }: World, reference: string, amount: number, token: str
     externalId: gateway.newExternalId(),
     body,
     customerToken: token,
+    leaveByMs: Number.POSITIVE_INFINITY,
   };
 }
 

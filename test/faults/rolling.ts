@@ -12,7 +12,7 @@ const DAYS = 5;
 const AFTERMATH_DAYS = 5;
 const LATENCY_MS = 300;
 /** Slow enough that every restart meets a wave. */
-const CALLS_PER_SECOND = 75;
+const CALLS_PER_SECOND = 50;
 /** Everybody is restarted this often. */
 const ROUNDS = 2;
 const PATIENCE_MS = 600_000;

@@ -2,6 +2,7 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import type { Instant } from "../../kernel/time.ts";
 import type { Database } from "../../platform/database.ts";
 import { randomDigits } from "../../platform/random.ts";
+import { monotonicMs } from "../../platform/real-time.ts";
 import type {
   Answer,
   ExchangeAnswer,
@@ -101,10 +102,9 @@ function newExternalId(now: Instant): string {
 /** One request, no renewal inside: a second send is a decision that belongs to who holds the attempt. */
 async function pay(line: Line, request: PaymentRequest): Promise<Answer<{ readonly verdict: Verdict }>> {
   const own = await line.tokens.current();
-  if (own.kind !== "token") {
-    const verdict = { kind: "not_sent", cause: `token call failed: ${own.code}` } as const;
-    return { verdict, raw: { httpStatus: null, body: null } };
-  }
+  if (own.kind !== "token") return notSent(`token call failed: ${own.code}`);
+  // A token that had to be fetched first may have taken its time.
+  if (monotonicMs() >= request.leaveByMs) return notSent("the lease was almost over");
   const outcome = await postSigned(line.http, line.us, {
     path: PATHS.payment,
     body: request.body,
@@ -115,6 +115,10 @@ async function pay(line: Line, request: PaymentRequest): Promise<Answer<{ readon
   const verdict = paymentVerdict(readOutcome(outcome, PAYMENT_SERVICES));
   if (verdict.kind === "token_refused") line.tokens.refused(own.token);
   return { verdict, raw: rawOf(outcome) };
+}
+
+function notSent(cause: string): Answer<{ readonly verdict: Verdict }> {
+  return { verdict: { kind: "not_sent", cause }, raw: { httpStatus: null, body: null } };
 }
 
 async function exchange(
