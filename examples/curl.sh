@@ -45,8 +45,17 @@ sim /links "{\"phone\":\"$phone\",\"result\":\"success\"}"
 api POST /subscriptions "{\"reference\":\"sub-$run\",\"customer\":\"siti-$run\",\"plan\":\"plus-$run\"}"
 
 # 5. What became of it. The invoice is opened by the next beat of the worker, and charged in the charge window.
+for _ in $(seq 30); do
+  invoices=$(api GET "/subscriptions/sub-$run/invoices" 2>/dev/null)
+  case $invoices in *'"state":"paid"'*) break ;; esac
+  sleep 1
+done
 api GET "/subscriptions/sub-$run"
-api GET "/subscriptions/sub-$run/invoices"
+echo "$invoices"
+case $invoices in
+  *'"state":"paid"'*) ;;
+  *) echo "not paid yet: is a worker running, and is it inside CHARGE_WINDOW? (CHARGE_WINDOW=always for trying out)" >&2 ;;
+esac
 
 # 6. What finance sees.
 api GET "/reports/collection?plan=plus-$run"

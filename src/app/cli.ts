@@ -39,8 +39,8 @@ function program(): Command {
     .description("a stand-in for DOKU's gateway")
     .option("--port <port>", "where to listen; 0 takes a free one")
     .option("--merchant-url <url>", "where the merchant's routes are")
-    .option("--client-id <id>")
-    .option("--secret-key <secret>")
+    .option("--client-id <id>", "the merchant's; without these four flags the DOKU_ variables say who it is")
+    .option("--secret-key <secret>", "the merchant's")
     .option("--merchant-public-key <file>", "PEM")
     .action((flags: SimulatorFlags) => simulatorCommand(flags));
   tagih
@@ -57,7 +57,7 @@ function program(): Command {
     .action(async (options) => say(await clockCommand(options)));
   tagih
     .command("demo")
-    .description("watch it work: simulator, server, worker and a few billing weeks on a fast clock")
+    .description("watch it work: simulator, server, worker and eight billing days on a fast clock")
     .option("--once", "end after the reports")
     .option("--json", "print one JSON document instead of tables")
     .action(async (options) => {
@@ -100,7 +100,7 @@ function addPreview(tagih: Command): void {
     .command("preview")
     .description("the periods, dates and amounts of a subscription that does not exist yet")
     .option("--start <date>")
-    .option("--interval <unit>", "day, week, month, year")
+    .option("--interval <unit>", "day, week, month, quarter, half_year, year")
     .option("--count <n>")
     .option("--billing-day <day>")
     .option("--zone <zone>")

@@ -34,7 +34,12 @@ export async function serveCommand(): Promise<void> {
   const footing = await standOn("server", { gateway: true, api: true });
   const house = await openHouse(footing.config, { ...footing, role: "server" });
   const host = footing.config.production ? "0.0.0.0" : "127.0.0.1";
-  const doors = await openDoors(house, { host, port: footing.config.port });
+  const doors = await openDoors(house, { host, port: footing.config.port }).catch(async (error: unknown) => {
+    // A supervisor must see the process end, or it never starts it again.
+    await house.close();
+    await footing.leave();
+    throw error;
+  });
   footing.log.info({ event: "server.listening", url: doors.url });
   process.send?.("ready");
   const signal = await untilToldToStop();

@@ -1,9 +1,10 @@
-import { createPublicKey } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { InvalidError } from "../kernel/errors.ts";
+import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { AwayError, InvalidError } from "../kernel/errors.ts";
 import { loadConfig } from "../platform/config.ts";
 import { startSimulator } from "../simulator/simulator.ts";
-import { untilToldToStop } from "./process.ts";
+import { EMBEDDED_DIR, untilToldToStop } from "./process.ts";
 
 export type SimulatorFlags = {
   readonly port?: string;
@@ -16,11 +17,37 @@ export type SimulatorFlags = {
 /** `tagih simulator`: the stand-in gateway, until SIGTERM. Prints its address first. */
 export async function simulatorCommand(flags: SimulatorFlags): Promise<void> {
   const port = portOf(flags.port);
-  const simulator = await startSimulator({ port, ...merchantOf(flags) });
+  const key = ownKey();
+  const known = merchantOf(flags, key.publicPem);
+  const simulator = await startSimulator({ port, privateKeyPem: key.privatePem, ...known }).catch(
+    (cause: unknown) => {
+      throw new AwayError(`cannot listen on 127.0.0.1:${port}; is the port taken?`, {}, { cause });
+    },
+  );
   process.stdout.write(`simulator listening on ${simulator.url}\n`);
+  process.stdout.write(`it signs with its own key: DOKU_PUBLIC_KEY_FILE=${key.publicFile}\n`);
+  if (!("merchant" in known))
+    process.stdout.write(
+      "it knows no merchant yet: set DOKU_CLIENT_ID, DOKU_SECRET_KEY and DOKU_PRIVATE_KEY, give the flags, or POST /_sim/merchants\n",
+    );
   process.send?.("ready");
   await untilToldToStop();
   await simulator.stop();
+}
+
+/** The gateway's key pair, made once in this folder, so that a restart does not become a stranger to the merchant. */
+function ownKey(): { readonly privatePem: string; readonly publicPem: string; readonly publicFile: string } {
+  const file = join(EMBEDDED_DIR, "simulator.pem");
+  const publicFile = join(EMBEDDED_DIR, "simulator.pub.pem");
+  if (!existsSync(file)) {
+    mkdirSync(EMBEDDED_DIR, { recursive: true });
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    writeFileSync(file, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  }
+  const privatePem = readFileSync(file, "utf8");
+  const publicPem = createPublicKey(privatePem).export({ type: "spki", format: "pem" }).toString();
+  writeFileSync(publicFile, publicPem);
+  return { privatePem, publicPem, publicFile };
 }
 
 function portOf(text: string | undefined): number {
@@ -30,10 +57,10 @@ function portOf(text: string | undefined): number {
 }
 
 /** The merchant of the flags, else of the product's own variables; with neither, merchants register by `/_sim/merchants`. */
-function merchantOf(flags: SimulatorFlags) {
+function merchantOf(flags: SimulatorFlags, ownPublicPem: string) {
   const { merchantUrl, clientId, secretKey, merchantPublicKey } = flags;
   const given = [merchantUrl, clientId, secretKey, merchantPublicKey].filter((flag) => flag !== undefined);
-  if (given.length === 0) return merchantOfEnvironment();
+  if (given.length === 0) return merchantOfEnvironment(ownPublicPem);
   if (!merchantUrl || !clientId || !secretKey || !merchantPublicKey)
     throw new InvalidError(
       "--merchant-url, --client-id, --secret-key and --merchant-public-key go together: give all four or none",
@@ -42,8 +69,11 @@ function merchantOf(flags: SimulatorFlags) {
   return { merchant: merchant(merchantUrl, clientId, secretKey, readKey(merchantPublicKey)) };
 }
 
-function merchantOfEnvironment() {
-  const { gateway, publicUrl } = loadConfig(process.env, {});
+/** The merchant's own variables, whatever they say of the gateway: here the gateway is us. */
+function merchantOfEnvironment(ownPublicPem: string) {
+  const { DOKU_PUBLIC_KEY_FILE: _file, ...env } = process.env;
+  const us = { DOKU_PUBLIC_KEY: ownPublicPem, DOKU_BASE_URL: "http://127.0.0.1" };
+  const { gateway, publicUrl } = loadConfig({ ...env, ...us }, {});
   if (gateway === null) return {};
   const publicKey = createPublicKey(gateway.privateKey).export({ type: "spki", format: "pem" }).toString();
   return { merchant: merchant(publicUrl, gateway.clientId, gateway.secretKey, publicKey) };

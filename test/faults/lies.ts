@@ -44,11 +44,16 @@ const NOTICES = [
 const INQUIRIES = ["not-found-then-found:2", "wrong-amount-in-status"] as const;
 const ASKED_ABOUT = "timeout-after-commit+notify-never";
 
-export async function runLies({ queue, invoices, workers, seed }: Settings): Promise<Outcome> {
+export async function runLies({
+  queue,
+  invoices,
+  workers,
+  seed,
+  breakerPercent,
+}: Settings): Promise<Outcome> {
   const startedAt = performance.now();
   const random = seededRandom(seed);
-  // With most of the line lying the breaker would let five calls a minute through: it is not what is tested here.
-  const env = { BREAKER_PERCENT: "100" };
+  const env = { BREAKER_PERCENT: String(breakerPercent) };
   const arena = await openArena({ queue, workers, latencyMs: LATENCY_MS, start: START, env });
   const drawn = new Map<string, number>();
   try {
@@ -66,6 +71,10 @@ export async function runLies({ queue, invoices, workers, seed }: Settings): Pro
       patienceMs: PATIENCE_MS,
     });
     const judgement = await judge(arena, count * DAYS);
+    const exceptions = await countExceptions(arena);
+    const [breaker] = await arena.db.begin((tx) =>
+      tx.query<{ state: string }>(`select state from breaker where id = 1`),
+    );
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
     const kinds = ANSWERS.length + NOTICES.length + INQUIRIES.length;
     return {
@@ -73,11 +82,16 @@ export async function runLies({ queue, invoices, workers, seed }: Settings): Pro
       told: [
         `queue ${queue}, seed ${seed}, ${seconds} s`,
         `lies told: ${[...drawn].map(([what, times]) => `${what} ${times}`).join(", ")}`,
-        ...exceptionLines(await countExceptions(arena)),
+        ...exceptionLines(exceptions),
       ],
       checks: [
         ...promises(judgement),
         { promise: `every one of ${kinds} kinds of lie is told`, kept: drawn.size === kinds },
+        {
+          promise:
+            breakerPercent < 100 ? "the breaker opens, and is closed at the end" : "the breaker stays closed",
+          kept: exceptions.has("breaker_open") === breakerPercent < 100 && breaker?.state === "closed",
+        },
       ],
     };
   } finally {

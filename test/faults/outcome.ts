@@ -7,6 +7,8 @@ export type Settings = {
   readonly kills: number;
   readonly workers: number;
   readonly seed: number;
+  /** Share of bad calls above which the breaker opens; 100: never. For runs of lies. */
+  readonly breakerPercent: number;
 };
 
 /** One promise of a run, and whether it was kept. */

@@ -15,6 +15,8 @@ const { values } = parseArgs({
     workers: { type: "string" },
     invoices: { type: "string" },
     kills: { type: "string" },
+    // With most of the line lying the default would let few calls through: by itself it stays out of the way.
+    breaker: { type: "string", default: "100" },
     large: { type: "boolean", default: false },
     lies: { type: "boolean", default: false },
     outage: { type: "boolean", default: false },
@@ -58,6 +60,7 @@ try {
     workers: Number(values.workers ?? mode.workers),
     invoices: Number(values.invoices ?? mode.invoices),
     kills: Number(values.kills ?? mode.kills),
+    breakerPercent: Number(values.breaker),
   });
   if (values.json) console.log(JSON.stringify(outcome));
   else report(outcome);

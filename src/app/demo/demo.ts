@@ -25,7 +25,11 @@ export async function demoCommand(options: DemoOptions): Promise<boolean> {
     const story = play(stage, options, narrate);
     // Interrupted, the story runs against a stage that is being taken down: its complaints are nobody's business.
     story.catch(() => {});
-    const good = await Promise.race([story, told.then(() => false)]);
+    const interrupted = told.then(() => {
+      if (options.once === true) process.stderr.write("stopped before the end\n");
+      return false;
+    });
+    const good = await Promise.race([story, interrupted]);
     if (options.once !== true) await told;
     return good;
   } finally {

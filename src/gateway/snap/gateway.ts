@@ -177,7 +177,7 @@ async function readSigned(
   call: SignedRead,
   services: readonly string[],
 ): Promise<{ readonly kind: "read"; readonly reading: Reading; readonly outcome: Outcome } | ReadFailure> {
-  for (let repeated = false; ; repeated = true) {
+  for (let tries = 1; ; tries += 1) {
     const own = await line.tokens.current();
     if (own.kind !== "token") return own;
     const outcome = await postSigned(line.http, line.us, {
@@ -189,6 +189,7 @@ async function readSigned(
     const refused =
       reading.kind === "coded" && meaningOf(reading.code, reading.message)?.codeClass === "own_token";
     if (refused) line.tokens.refused(own.token);
-    if (!refused || repeated) return { kind: "read", reading, outcome };
+    // The second token may be another process's, and as old as ours: only a fetched one proves that we are refused.
+    if (!refused || tries >= 3 || (tries === 2 && own.fresh)) return { kind: "read", reading, outcome };
   }
 }

@@ -13,7 +13,9 @@ import {
   type TokenSealer,
 } from "./own-token.store.ts";
 
-type OwnTokenAnswer = { readonly kind: "token"; readonly token: string } | ReadFailure;
+type OwnTokenAnswer =
+  /** `fresh`: fetched just now, and not what this process kept or the table holds. */
+  { readonly kind: "token"; readonly token: string; readonly fresh: boolean } | ReadFailure;
 
 /**
  * Our B2B token, one for all processes, because the gateway may void a token when it issues the next.
@@ -54,7 +56,7 @@ export function ownTokens(tools: OwnTokenTools): OwnTokens {
     try {
       const answer = await renewUnderLock(tools, mayReuse ? usable : () => false);
       if ("own" in answer) cached = answer.own;
-      return "own" in answer ? { kind: "token", token: answer.own.token } : answer;
+      return "own" in answer ? { kind: "token", token: answer.own.token, fresh: answer.fetched } : answer;
     } catch (error) {
       // Without the table nobody may fetch: another process's token could be voided under its feet.
       const cause = error instanceof Error ? error.message : String(error);
@@ -65,7 +67,9 @@ export function ownTokens(tools: OwnTokenTools): OwnTokens {
   const force = singleFlight(() => take(false));
   return {
     current: async () =>
-      cached !== null && usable(cached) ? { kind: "token", token: cached.token } : await share(),
+      cached !== null && usable(cached)
+        ? { kind: "token", token: cached.token, fresh: false }
+        : await share(),
     refused: (token) => {
       if (token === cached?.token) refused = token;
     },
@@ -73,7 +77,7 @@ export function ownTokens(tools: OwnTokenTools): OwnTokens {
   };
 }
 
-type Renewal = { readonly own: OwnToken } | ReadFailure;
+type Renewal = { readonly own: OwnToken; readonly fetched: boolean } | ReadFailure;
 
 /**
  * The transaction holds nothing but an advisory lock while the gateway is asked: no row waits for the
@@ -84,7 +88,7 @@ function renewUnderLock(tools: OwnTokenTools, mayReuse: (stored: OwnToken) => bo
   return db.begin(async (tx) => {
     await lockOwnToken(tx);
     const stored = await findOwnToken(tx, sealer, issuer);
-    if (stored !== null && mayReuse(stored)) return { own: stored };
+    if (stored !== null && mayReuse(stored)) return { own: stored, fetched: false };
     const renewal = readTokenAnswer(await tools.fetch(), tools.now());
     if ("own" in renewal) await saveOwnToken(tx, sealer, issuer, renewal.own);
     return renewal;
@@ -99,7 +103,7 @@ function readTokenAnswer(outcome: Outcome, now: Instant): Renewal {
   if (token === null) return { kind: "away", code: `${reading.code.text} without a token`, sent: true };
   const seconds = Number(reading.body["expiresIn"]);
   const lifetime = seconds > 0 ? Math.min(seconds, LONGEST_SECONDS) : FALLBACK_SECONDS;
-  return { own: { token, madeAt: now, expiresAt: now.plus({ seconds: lifetime }) } };
+  return { own: { token, madeAt: now, expiresAt: now.plus({ seconds: lifetime }) }, fetched: true };
 }
 
 function isFresh(own: OwnToken, now: Instant): boolean {
