@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type AddressInfo, Server } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { AwayError } from "../kernel/errors.ts";
 import { type ApiTools, refuseOtherMethods, sendAnswer, serveApi } from "./http-api.ts";
 import { DoorError, problemOf } from "./problem.ts";
 import { randomUuid } from "./random.ts";
+import { monotonicMs } from "./real-time.ts";
 import { after, sleep } from "./timer.ts";
 
 /** A request whose bytes must stay as they came, because somebody signed them. */
@@ -41,12 +42,14 @@ export type HttpServerTools = ApiTools & {
   readonly readyChecks: readonly ReadyCheck[];
   /** How long a client may take to send a whole request; 10 s unless said. */
   readonly requestTimeoutMs?: number;
+  /** How long callers are given to leave their connections before these are cut; 3 s unless said. */
+  readonly farewellMs?: number;
 };
 
 export type HttpServer = {
   readonly url: string;
   readonly port: number;
-  /** Accepts nothing new, finishes what runs (at most 15 s). */
+  /** Is not ready any more, lets callers go, then accepts nothing new and finishes what runs (at most 15 s). */
   close(): Promise<void>;
 };
 
@@ -56,7 +59,8 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 5_000;
 const CLOSE_DEADLINE_MS = 15_000;
 /** A caller that keeps connections uses each of them again sooner than this, if it is calling at all. */
-const LINGER_MS = 500;
+const FAREWELL_MS = 3_000;
+const LOOK_EVERY_MS = 20;
 /** A check that takes longer is as bad as one that fails. */
 const CHECK_TIMEOUT_MS = 2_000;
 
@@ -76,7 +80,7 @@ export async function openHttpServer(tools: HttpServerTools): Promise<HttpServer
     serveApi(scope, tools);
   });
   void app.register(async (scope) => serveRaw(scope, tools.rawRoutes));
-  serveHealth(app, tools);
+  serveHealth(app, tools, traffic);
   await app.ready();
   try {
     await app.listen({ host: tools.host, port: tools.port });
@@ -84,7 +88,11 @@ export async function openHttpServer(tools: HttpServerTools): Promise<HttpServer
     throw new AwayError(`cannot listen on ${tools.host}:${tools.port}; is the port taken?`, {}, { cause });
   }
   const { port } = app.server.address() as AddressInfo;
-  return { url: `http://${tools.host}:${port}`, port, close: () => close(app, traffic) };
+  return {
+    url: `http://${tools.host}:${port}`,
+    port,
+    close: () => close(app, traffic, tools.farewellMs ?? FAREWELL_MS),
+  };
 }
 
 function newServer({ log, requestTimeoutMs = REQUEST_TIMEOUT_MS }: HttpServerTools): FastifyInstance {
@@ -163,9 +171,10 @@ function rawRequest(request: FastifyRequest): RawRequest {
   };
 }
 
-function serveHealth(app: FastifyInstance, tools: HttpServerTools): void {
+function serveHealth(app: FastifyInstance, tools: HttpServerTools, traffic: Traffic): void {
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
+    if (traffic.isLeaving()) return reply.code(503).send({ status: "not ready", failing: ["stopping"] });
     const results = await Promise.all(tools.readyChecks.map((check) => failureOf(check, tools.log)));
     const failing = results.filter((name) => name !== null);
     if (failing.length === 0) return { status: "ready" };
@@ -194,6 +203,7 @@ type Traffic = {
   quiet(): Promise<void>;
   /** From now on every answer is the last one of its connection. */
   takeLeave(): void;
+  isLeaving(): boolean;
 };
 
 function watchTraffic(app: FastifyInstance): Traffic {
@@ -219,23 +229,28 @@ function watchTraffic(app: FastifyInstance): Traffic {
     takeLeave: () => {
       leaving = true;
     },
+    isLeaving: () => leaving,
   };
 }
 
 /**
  * Node and Fastify would end idle connections at once, just when a notification may be on its way on one of them. So
- * at first only nothing new is accepted, and every connection ends with its next answer; what is silent ends last.
+ * first every connection ends with its next answer, as callers are told; what nobody used meanwhile is cut.
  */
-async function close(app: FastifyInstance, traffic: Traffic): Promise<void> {
+async function close(app: FastifyInstance, traffic: Traffic, farewellMs: number): Promise<void> {
   const cut = () => app.server.closeAllConnections();
   const forget = after(CLOSE_DEADLINE_MS, cut);
   traffic.takeLeave();
-  const gone = new Promise<void>((resolve) => {
-    Server.prototype.close.call(app.server, () => resolve());
-  });
-  await Promise.race([gone, sleep(LINGER_MS)]);
-  await Promise.race([gone, traffic.quiet().then(cut)]);
-  await gone;
-  await app.close();
+  for (const endMs = monotonicMs() + farewellMs; monotonicMs() < endMs; await sleep(LOOK_EVERY_MS))
+    if ((await countConnections(app.server)) === 0) break;
+  const closed = app.close();
+  await Promise.race([traffic.quiet().then(cut), closed]);
+  await closed;
   forget();
+}
+
+function countConnections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
 }

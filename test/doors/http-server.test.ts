@@ -343,6 +343,19 @@ test("closing finishes what runs and takes nothing new; a taken port is said so"
   await until("a silent connection is ended too", 5_000, async () => silent.destroyed);
 });
 
+test("a server that stops answers whoever still calls, and asks them to leave", async () => {
+  const { server, call } = await serverWith([], { farewellMs: 60_000 });
+  const kept = await call("GET", "/readyz", { role: null });
+  expect(kept).toMatchObject({ status: 200 });
+  expect(kept.headers.get("connection")).toBe("keep-alive");
+  const closed = server.close();
+  const last = await call("GET", "/readyz", { role: null });
+  expect(last).toMatchObject({ status: 503, json: { failing: ["stopping"] } });
+  expect(last.headers.get("connection")).toBe("close");
+  // Long before the minute is over: its last connection is gone.
+  await closed;
+});
+
 function refuses(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => {

@@ -1,6 +1,7 @@
 // The customers of a run: a wallet and a daily subscription each, so that every business day is a wave of invoices.
 import { DateTime } from "luxon";
 import { apiClient, eachOf } from "../../src/app/demo/api-client.ts";
+import { AwayError } from "../../src/kernel/errors.ts";
 import { type Instant, localDateAt } from "../../src/kernel/time.ts";
 import { until } from "../../src/platform/timer.ts";
 import type { Arena } from "./arena.ts";
@@ -45,7 +46,13 @@ export async function populate(arena: Arena, { count, days, prepare }: Populace)
       const phone = phoneOf(index);
       arena.simulator.addWallet({ phone, balance: prepare(phone, index), tier: "club" });
       await api.post("/customers", { reference, name: `Customer ${index}`, phone });
-      await api.post(`/customers/${reference}/bindings`, urls);
+      // On a busy machine the gateway may be too slow: "start linking again", says the answer.
+      await until(`${reference} is being linked`, PATIENCE_MS, () =>
+        api.post(`/customers/${reference}/bindings`, urls).catch((error: unknown) => {
+          if (error instanceof AwayError) return null;
+          throw error;
+        }),
+      );
       await api.post("/subscriptions", {
         reference: `s-${index}`,
         customer: reference,

@@ -77,6 +77,7 @@ export async function house(ring?: () => Promise<void>): Promise<House> {
     apiRoutes: [],
     rawRoutes,
     readyChecks: [],
+    farewellMs: 0,
   });
   onTestFinished(server.close);
   await db.begin(async (tx) => {

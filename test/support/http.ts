@@ -26,6 +26,7 @@ export async function serverWith(routes: readonly ApiRoute[], more: Partial<Http
     apiRoutes: routes,
     rawRoutes: [],
     readyChecks: [],
+    farewellMs: 0,
     ...more,
   });
   onTestFinished(server.close);
