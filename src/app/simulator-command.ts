@@ -1,8 +1,9 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { AwayError, InvalidError } from "../kernel/errors.ts";
+import { InvalidError } from "../kernel/errors.ts";
 import { loadConfig } from "../platform/config.ts";
+import { publicPemOf } from "../platform/pem.ts";
 import { startSimulator } from "../simulator/simulator.ts";
 import { EMBEDDED_DIR, untilToldToStop } from "./process.ts";
 
@@ -19,11 +20,7 @@ export async function simulatorCommand(flags: SimulatorFlags): Promise<void> {
   const port = portOf(flags.port);
   const key = ownKey();
   const known = merchantOf(flags, key.publicPem);
-  const simulator = await startSimulator({ port, privateKeyPem: key.privatePem, ...known }).catch(
-    (cause: unknown) => {
-      throw new AwayError(`cannot listen on 127.0.0.1:${port}; is the port taken?`, {}, { cause });
-    },
-  );
+  const simulator = await startSimulator({ port, privateKeyPem: key.privatePem, ...known });
   process.stdout.write(`simulator listening on ${simulator.url}\n`);
   process.stdout.write(`it signs with its own key: DOKU_PUBLIC_KEY_FILE=${key.publicFile}\n`);
   if (!("merchant" in known))
@@ -45,7 +42,7 @@ function ownKey(): { readonly privatePem: string; readonly publicPem: string; re
     writeFileSync(file, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
   }
   const privatePem = readFileSync(file, "utf8");
-  const publicPem = createPublicKey(privatePem).export({ type: "spki", format: "pem" }).toString();
+  const publicPem = publicPemOf(privatePem);
   writeFileSync(publicFile, publicPem);
   return { privatePem, publicPem, publicFile };
 }
@@ -75,7 +72,7 @@ function merchantOfEnvironment(ownPublicPem: string) {
   const us = { DOKU_PUBLIC_KEY: ownPublicPem, DOKU_BASE_URL: "http://127.0.0.1" };
   const { gateway, publicUrl } = loadConfig({ ...env, ...us }, {});
   if (gateway === null) return {};
-  const publicKey = createPublicKey(gateway.privateKey).export({ type: "spki", format: "pem" }).toString();
+  const publicKey = publicPemOf(gateway.privateKey);
   return { merchant: merchant(publicUrl, gateway.clientId, gateway.secretKey, publicKey) };
 }
 

@@ -1,10 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPair } from "node:crypto";
+import { createPrivateKey, generateKeyPair } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { DateTime } from "luxon";
 import { Agent } from "undici";
-import { NotFoundError } from "../kernel/errors.ts";
+import { AwayError, NotFoundError } from "../kernel/errors.ts";
 import type { Instant } from "../kernel/time.ts";
+import { publicPemOf } from "../platform/pem.ts";
 import { makeServer } from "./http-server.ts";
 import type { LinkResult } from "./linking.ts";
 import { resend } from "./notifier.ts";
@@ -114,7 +115,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     settings: { ...DEFAULTS, ...settings },
     clock: makeVirtualClock(now?.toMillis() ?? null),
     privateKey,
-    publicKeyPem: createPublicKey(privateKey).export({ type: "spki", format: "pem" }).toString(),
+    publicKeyPem: publicPemOf(privateKey),
     agent: new Agent({ connections: NOTIFY_CONNECTIONS }),
   });
   if (merchant !== undefined) addMerchant(world, merchant);
@@ -123,7 +124,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const server = makeServer(world, log ?? (() => {}));
   const listen = (on: number) =>
     new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen(on, host, resolve);
+      const refused = (cause: Error) =>
+        reject(new AwayError(`cannot listen on ${host}:${on}; is the port taken?`, {}, { cause }));
+      server.once("error", refused).listen(on, host, resolve);
     });
   await listen(wantedPort);
   const { port } = server.address() as AddressInfo;

@@ -1,6 +1,6 @@
 // Everything one fault run needs: a real PostgreSQL that keeps its promises, the queue's back end, the stand-in
 // gateway with its own ledger, and servers and workers as processes of their own that can be killed.
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import type { Instant } from "../../src/kernel/time.ts";
 import { setTurnedClock } from "../../src/platform/clock.ts";
 import type { Database } from "../../src/platform/database.ts";
 import { freePort } from "../../src/platform/embedded/server.ts";
+import { publicPemOf } from "../../src/platform/pem.ts";
 import {
   BELLS,
   type BellQueue,
@@ -145,7 +146,7 @@ function environment(
   given: Readonly<Record<string, string>>,
 ): Record<string, string | undefined> {
   const keys = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const publicKey = createPublicKey(keys.privateKey).export({ type: "spki", format: "pem" }).toString();
+  const publicKey = publicPemOf(keys.privateKey);
   simulator.addMerchant(merchant(serverUrl, CLIENT_ID, SECRET, publicKey));
   return {
     PATH: process.env["PATH"],

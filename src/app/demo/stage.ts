@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -10,6 +10,7 @@ import { findEmbedded, openEmbedded } from "../../platform/embedded/embedded.ts"
 import { freePort } from "../../platform/embedded/server.ts";
 import type { HttpServer } from "../../platform/http-server.ts";
 import { openLogger } from "../../platform/logger.ts";
+import { publicPemOf } from "../../platform/pem.ts";
 import { migrateQueue } from "../../platform/queue.ts";
 import { randomHex } from "../../platform/random.ts";
 import { newEncryptionKey } from "../../platform/secrets.ts";
@@ -80,7 +81,7 @@ export async function buildStage(start: Instant): Promise<Stage> {
   });
   await house.db.begin((tx) => setTurnedClock(tx, start));
   const doors = await openDoors(house, { host: "127.0.0.1", port });
-  const publicKeyPem = createPublicKey(keys.privateKey).export({ type: "spki", format: "pem" }).toString();
+  const publicKeyPem = publicPemOf(keys.privateKey);
   simulator.addMerchant(merchant(doors.url, CLIENT_ID, secretKey, publicKeyPem));
   const worker = await startWorker(house);
   return {
