@@ -148,6 +148,114 @@ export type BindingAnswer =
     }
   | ReadFailure;
 
+/** How long a pay page may be confirmed, counted from when it was asked for. */
+export const PAY_PAGE_MINUTES = 30;
+
+/** One payment that the customer confirms on the gateway's own page; it needs no binding. */
+export type PayPageRequest = Omit<PaymentRequest, "customerToken"> & {
+  /** Null where the customer has no binding: the page then asks whose wallet pays. */
+  readonly customerToken: string | null;
+};
+
+/** `redirectUrl` is set only beside `accepted`; an accepted order without one is a page nobody can reach. */
+export type PayPageAnswer = Answer<{ readonly verdict: Verdict; readonly redirectUrl: string | null }>;
+
+/** What is given back of one payment. `refundReference` is the key: a refund is never asked for under a second one. */
+export type RefundOrder = {
+  /** Of the payment. */
+  readonly reference: Reference;
+  /** X-EXTERNAL-ID of the payment, when it is known. */
+  readonly paymentExternalId: string | null;
+  /** Ours, unique for ever: letters, digits and `-`, ≤ 64. */
+  readonly refundReference: string;
+  /** The whole payment or a part of it. */
+  readonly amount: Rupiah;
+  /** ASCII, ≤ 255 characters after transliteration. */
+  readonly reason: string;
+};
+
+/** A refund as it will be sent: the body is made once and is the same bytes on every re-send. */
+export type RefundRequest = {
+  readonly order: RefundOrder;
+  readonly externalId: string;
+  readonly body: string;
+  /** Sent when one is at hand; a refund works without, because the customer may have unlinked. */
+  readonly customerToken: string | null;
+  /** As in `PaymentRequest`. */
+  readonly leaveByMs: number;
+};
+
+/** Asks what became of a refund; the gateway tells it with the payment. */
+export type RefundInquiryRequest = InquiryRequest & {
+  readonly refund: Pick<RefundOrder, "refundReference" | "amount">;
+};
+
+/** Why nothing was given back. The order has no meaning. */
+export const REFUND_DECLINES = [
+  /** The gateway knows no such payment. */
+  "payment_unknown",
+  /** Not now, or not in this way: the window is over, or only whole refunds are allowed. Pay out by hand. */
+  "not_allowed",
+  /** More than is left of the payment. */
+  "amount",
+  /** A limit of the merchant or the wallet; may work another day. */
+  "limit",
+  /** Not at this hour; may work later in the day. */
+  "window",
+  /** The wallet cannot take money. Pay out by hand. */
+  "account",
+  /** The customer token that was sent; the refund may be sent again without one. */
+  "customer_token",
+  /** Us or our contract. */
+  "config",
+  /** Refused for a reason that the code table does not name. */
+  "unclassified",
+] as const;
+/** One of `REFUND_DECLINES`. */
+export type RefundDecline = (typeof REFUND_DECLINES)[number];
+
+/** What we know about one refund. The direct answer and the inquiry are two roads to this one type. */
+export type RefundVerdict =
+  /** Money is given back. `gatewayRefundReference` is the gateway's number of the refund. */
+  | {
+      readonly kind: "refunded";
+      readonly code: string;
+      readonly gatewayRefundReference: string | null;
+      /** Null: the source does not state it. */
+      readonly amount: Rupiah | null;
+      /** As the gateway wrote it; it names no zone. */
+      readonly refundedAt: string | null;
+    }
+  /** Taken in by the gateway; the result follows. */
+  | { readonly kind: "pending"; readonly code: string }
+  /** A definite no to this request. After an earlier request of the same reference it says nothing about that one. */
+  | {
+      readonly kind: "declined";
+      readonly reason: RefundDecline;
+      readonly code: string;
+      readonly message: string;
+    }
+  /**
+   * An earlier request under this reference was taken in: ask what became of it. `certain`: the gateway's rules call
+   * this answer a success, should no inquiry be able to tell.
+   */
+  | { readonly kind: "already_done"; readonly code: string; readonly certain: boolean }
+  /** By inquiry: the payment shows no such refund; proves nothing until repeated over time. */
+  | { readonly kind: "not_found"; readonly code: string }
+  /** As in `Verdict`. */
+  | { readonly kind: "token_refused"; readonly code: string }
+  | { readonly kind: "busy"; readonly code: string }
+  | { readonly kind: "unknown"; readonly cause: string }
+  | { readonly kind: "not_sent"; readonly cause: string };
+
+export type UnbindAnswer =
+  /** The link is gone; `already`: it was gone before we asked. */
+  | { readonly kind: "unbound"; readonly code: string; readonly already: boolean }
+  /** The customer token was refused: with one exchanged just now, the link is gone. */
+  | { readonly kind: "token_dead"; readonly code: string }
+  | { readonly kind: "refused"; readonly code: string; readonly message: string }
+  | ReadFailure;
+
 /** The wallet gateway as the rest of the house sees it. No SNAP word passes this line. */
 export interface Gateway {
   /** A fresh X-EXTERNAL-ID: digits, ≤ 36, unique; store it before sending. */
@@ -163,4 +271,15 @@ export interface Gateway {
   inquire(request: InquiryRequest): Promise<Answer<{ readonly verdict: Verdict }>>;
   /** Makes a new token of our own at once; tells whether our keys work. */
   renewOwnToken(): Promise<{ readonly kind: "ok" } | ReadFailure>;
+  /** The bytes of a payment on the gateway's page; pure. Never the same bytes as `paymentBody`. */
+  payPageBody(order: PaymentOrder): string;
+  /** Opens a page on which the customer pays. Sends exactly once, and never throws once bytes may have left. */
+  startPayPage(request: PayPageRequest): Promise<PayPageAnswer>;
+  /** The bytes of a refund; pure. Throws `InvariantError` when a reference does not fit the wire. */
+  refundBody(order: RefundOrder): string;
+  /** Sends exactly once. Never throws once bytes may have left: doubt is the verdict `unknown`. */
+  refund(request: RefundRequest): Promise<Answer<{ readonly verdict: RefundVerdict }>>;
+  inquireRefund(request: RefundInquiryRequest): Promise<Answer<{ readonly verdict: RefundVerdict }>>;
+  /** Ends the link that a customer token stands for; exchange it just before. Repeating is harmless. */
+  unbind(customerToken: string): Promise<UnbindAnswer>;
 }

@@ -1,4 +1,4 @@
-import { DateTime } from "luxon";
+import { DateTime, FixedOffsetZone } from "luxon";
 
 /** A moment. Business time unless the name says real. */
 export type Instant = DateTime<true>;
@@ -7,8 +7,10 @@ export type LocalDate = string;
 
 /** A `timestamptz` as the driver hands it over. */
 export function instant(at: Date): Instant {
-  return DateTime.fromJSDate(at, { zone: "utc" }) as Instant;
+  return DateTime.fromJSDate(at, UTC) as Instant;
 }
+
+const UTC = { zone: FixedOffsetZone.utcInstance };
 
 export function instantOrNull(at: Date | null): Instant | null {
   return at === null ? null : instant(at);
@@ -26,5 +28,15 @@ export function isZone(name: string): boolean {
 
 /** The local date at `at` in `zone`. */
 export function localDateAt(at: Instant, zone: string): LocalDate {
-  return at.setZone(zone).toISODate() as LocalDate;
+  const ms = at.toMillis();
+  // A page of decisions asks for the same moment and zone a thousand times, and zones are slow to look up.
+  if (ms !== lastAsked.ms || zone !== lastAsked.zone)
+    lastAsked = { ms, zone, date: at.setZone(zone).toISODate() as LocalDate };
+  return lastAsked.date;
 }
+
+let lastAsked: { readonly ms: number; readonly zone: string; readonly date: LocalDate } = {
+  ms: Number.NaN,
+  zone: "",
+  date: "",
+};

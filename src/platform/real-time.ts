@@ -1,9 +1,8 @@
-import { DateTime } from "luxon";
-import type { Instant } from "../kernel/time.ts";
+import { type Instant, instant } from "../kernel/time.ts";
 
 /** The machine's own time: for the wire, tokens, time-outs and leases. Billing never reads it. */
 export function realNow(): Instant {
-  return DateTime.utc();
+  return instant(new Date());
 }
 
 /** Milliseconds that only grow, unmoved by clock changes. */

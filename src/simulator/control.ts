@@ -9,10 +9,12 @@ import {
   addWallet,
   changeWallet,
   endLinkPage,
+  flipSwitches,
   momentAfter,
   unlink,
 } from "./operations.ts";
 import { clockView, ledgerView, notificationsView, notificationView, requestsView } from "./views.ts";
+import { incomingOf } from "./wallet.ts";
 import { TIERS, type World } from "./world.ts";
 
 /** What a control route answers: JSON, or text where `body` is a string. */
@@ -55,6 +57,7 @@ const SCRIPT = z.strictObject({
   outcome: text,
   times: z.int().min(1).optional(),
 });
+const SWITCHES = z.strictObject({ gateway: z.boolean().optional(), merchant: z.boolean().optional() });
 const CLOCK = z.union([z.strictObject({ now: text }), z.strictObject({ advance: text })], {
   error: "now (ISO-8601 with offset) or advance (a duration) is needed",
 });
@@ -86,6 +89,22 @@ const ROUTES: Readonly<Record<string, ControlRoute>> = {
     const order = read(z.strictObject({ phone, result: z.enum(LINK_RESULTS) }), body);
     endLinkPage(world, order.phone, order.result);
     return order;
+  },
+  "GET wallets/*": (world, _, name) => {
+    const wallet = world.wallets.get(name);
+    if (wallet === undefined) throw new NotFoundError(`phone: no wallet ${name}`);
+    return { ...wallet, incomingThisMonth: incomingOf(world, name) };
+  },
+  "GET switches": (world) => world.switches,
+  "POST switches": (world, body) => {
+    flipSwitches(world, read(SWITCHES, body));
+    return world.switches;
+  },
+  "GET script": (world) =>
+    world.scripts.map(({ match, outcome, times, used }) => ({ match, outcome, timesLeft: times - used })),
+  "DELETE script": (world) => {
+    world.scripts.length = 0;
+    return [];
   },
   "POST script": (world, body) => {
     const order = read(SCRIPT, body);

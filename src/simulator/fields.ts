@@ -4,7 +4,13 @@ import { type Answer, refuse } from "./answer.ts";
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** One field of a request: its dotted place, whether it must be there, and the form of its text. */
-export type FieldRule = { readonly at: string; readonly required: boolean; readonly form: RegExp };
+export type FieldRule = {
+  readonly at: string;
+  readonly required: boolean;
+  readonly form: RegExp;
+  /** Required only where this is given. */
+  readonly within?: string;
+};
 
 /** The one channel served here. */
 export const CHANNEL = /^EMONEY_OVO_SNAP$/;
@@ -31,7 +37,8 @@ export function money(at: string, required = true): readonly FieldRule[] {
 /** Missing fields first (400xx02), then forms (400xx01), each naming the field; null when all is well. */
 export function checkFields(service: string, body: JsonObject, rules: readonly FieldRule[]): Answer | null {
   for (const rule of rules) {
-    if (rule.required && isAbsent(valueAt(body, rule.at))) return refuse(`400${service}02`, rule.at);
+    const asked = rule.required && (rule.within === undefined || valueAt(body, rule.within) !== undefined);
+    if (asked && isAbsent(valueAt(body, rule.at))) return refuse(`400${service}02`, rule.at);
   }
   for (const rule of rules) {
     const value = valueAt(body, rule.at);

@@ -39,6 +39,7 @@ async function serve(world: World, incoming: IncomingMessage, response: ServerRe
   if (body === null) return send(response, 413, "text/plain", "too long");
   const endpoint = ENDPOINTS.get(path);
   if (endpoint !== undefined) {
+    if (!world.switches.gateway) return void incoming.socket.destroy();
     if (method !== "POST") return send(response, 405, "application/json", "{}");
     const headers = incoming.headers as WireRequest["headers"];
     return exchange(world, endpoint, { method, path, target, headers, body }, response);

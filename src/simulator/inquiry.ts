@@ -4,7 +4,7 @@ import { CHANNEL, money, moneyOf, rupiahOf, textAt, textUpTo } from "./fields.ts
 import { describeStatus, findPayment } from "./payment.ts";
 import type { Plan } from "./script.ts";
 import { wireTime } from "./wire-time.ts";
-import type { Payment, World } from "./world.ts";
+import { ofMerchant, type Payment, type World } from "./world.ts";
 
 /** Balance Inquiry (service 11). */
 export const balanceEndpoint: Endpoint = {
@@ -38,7 +38,7 @@ export const statusEndpoint: Endpoint = {
   door: "call",
   needsCustomer: nobody,
   fields: [
-    { at: "originalPartnerReferenceNo", required: true, form: textUpTo(64) },
+    { at: "originalPartnerReferenceNo", required: false, form: textUpTo(64) },
     { at: "originalReferenceNo", required: false, form: textUpTo(64) },
     { at: "originalExternalId", required: false, form: /^\d{1,36}$/ },
     { at: "serviceCode", required: true, form: /^5[45]$/ },
@@ -58,6 +58,9 @@ export const statusEndpoint: Endpoint = {
 };
 
 function tellStatus(world: World, call: Call, plan: Plan): Outcome {
+  // SNAP wants one of the two names of a payment.
+  if (referenceAt(call) === null && textAt(call.body, "originalReferenceNo") === null)
+    return justAnswer(refuse("4005502", "originalPartnerReferenceNo"));
   const payment = paymentOf(world, call);
   const { inquiry } = plan;
   const scripted = typeof inquiry === "object" ? inquiry : null;
@@ -105,12 +108,20 @@ function refundHistory(payment: Payment) {
     refundNo: refund.refundNo,
     partnerReferenceNo: refund.partnerRefundNo,
     refundAmount: moneyOf(refund.amount),
-    refundStatus: "00",
+    refundStatus: refund.status,
     refundDate: wireTime(refund.at),
     reason: refund.reason,
   }));
 }
 
+function referenceAt(call: Call): string | null {
+  return textAt(call.body, "originalPartnerReferenceNo");
+}
+
 function paymentOf(world: World, call: Call): Payment | undefined {
-  return findPayment(world, call.merchant.clientId, textAt(call.body, "originalPartnerReferenceNo") ?? "");
+  const { clientId } = call.merchant;
+  const reference = referenceAt(call);
+  if (reference !== null) return findPayment(world, clientId, reference);
+  const key = world.paymentNumbers.get(ofMerchant(clientId, textAt(call.body, "originalReferenceNo") ?? ""));
+  return key === undefined ? undefined : world.payments.get(key);
 }

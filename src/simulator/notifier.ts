@@ -118,6 +118,8 @@ async function deliver(
   merchant: Merchant,
   notification: Notification,
 ): Promise<Omit<DeliveryAttempt, "at">> {
+  if (!world.switches.merchant)
+    return { httpStatus: null, answer: "the merchant's endpoint is switched off" };
   const { forged, badSignature, externalId, body } = notification;
   const url = new URL(notification.kind === "payment" ? merchant.notifyUrl : merchant.bindingNotifyUrl);
   const token = forged ? await strangersToken(world, merchant) : await merchantToken(world, merchant);

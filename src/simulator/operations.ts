@@ -3,7 +3,7 @@ import { DateTime, Duration } from "luxon";
 import { ConflictError, InvalidError, NotFoundError } from "../kernel/errors.ts";
 import { finishLink, type LinkResult, unlinkFromApp } from "./linking.ts";
 import { parseScript, type ScriptOrder } from "./script.ts";
-import { BALANCE_CEILING } from "./wallet.ts";
+import { BALANCE_CEILING, countIncoming, refusesIncoming } from "./wallet.ts";
 import type { Tier, Wallet, World } from "./world.ts";
 
 /** A merchant as DOKU's back office knows it. `publicKeyPem` is the key it signs token calls with. */
@@ -24,7 +24,7 @@ export type WalletOrder = {
   readonly blocked?: boolean | undefined;
 };
 
-/** What may be changed of a wallet; `add` tops it up. */
+/** What may be changed of a wallet; `add` tops it up, which its tier limits by the month. */
 export type WalletChange = {
   readonly balance?: number | undefined;
   readonly add?: number | undefined;
@@ -32,6 +32,9 @@ export type WalletChange = {
   readonly blocked?: boolean | undefined;
   readonly closed?: boolean | undefined;
 };
+
+/** False: not there. */
+export type SwitchOrder = { readonly gateway?: boolean | undefined; readonly merchant?: boolean | undefined };
 
 const SHORT_DURATION = /^(\d{1,12})(ms|s|m|h|d)$/;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -67,13 +70,19 @@ export function addWallet(world: World, order: WalletOrder): Wallet {
 /** Changes a wallet. Throws `NotFoundError` when nobody opened it. */
 export function changeWallet(world: World, phone: string, change: WalletChange): Wallet {
   const wallet = walletOf(world, phone);
-  return keepWallet(world, {
+  const { add = 0 } = change;
+  const before = {
     phone,
-    balance: (change.balance ?? wallet.balance) + (change.add ?? 0),
+    balance: change.balance ?? wallet.balance,
     tier: change.tier ?? wallet.tier,
     blocked: change.blocked ?? wallet.blocked,
     closed: change.closed ?? wallet.closed,
-  });
+  };
+  const refusal = add > 0 ? refusesIncoming(world, before, add) : null;
+  if (refusal !== null) throw new InvalidError(`add: ${refusal}`);
+  const kept = keepWallet(world, { ...before, balance: before.balance + add });
+  if (add > 0) countIncoming(world, phone, add);
+  return kept;
 }
 
 /** The customer unlinks inside the OVO app. Throws `ConflictError` when nothing was linked. */
@@ -87,6 +96,12 @@ export function endLinkPage(world: World, phone: string, result: LinkResult): vo
   const link = world.links.get(world.pendingByPhone.get(phone) ?? "");
   if (link?.state !== "pending") throw new ConflictError(`phone: ${phone} has no open page`);
   finishLink(world, link, result);
+}
+
+/** Switches the gateway or the merchant's endpoint off and on again; what is left out stays as it is. */
+export function flipSwitches(world: World, to: SwitchOrder): void {
+  world.switches.gateway = to.gateway ?? world.switches.gateway;
+  world.switches.merchant = to.merchant ?? world.switches.merchant;
 }
 
 /** Lays a script in wait; scripts are used in the order they came. Throws `InvalidError`. */

@@ -46,7 +46,8 @@ function linkPage(link: Link): Page {
     "Link OVO",
     html`<p>Link the OVO wallet <strong>${link.phone}</strong> to customer ${link.customer}?</p>
 <form method="post"><button name="action" value="success">OTP and PIN are right</button>
-<button name="action" value="failed">They are wrong</button></form>
+<button name="action" value="failed">They are wrong</button>
+<button name="action" value="expired">Let it expire</button></form>
 <p class="note">A simulated page: no OTP is sent and no PIN is asked.</p>`,
   );
 }

@@ -39,10 +39,13 @@ export const paymentEndpoint: Endpoint = {
     { at: "partnerReferenceNo", required: true, form: /^[A-Za-z0-9-]{1,64}$/ },
     ...money("amount"),
     { at: "feeType", required: false, form: /^(OUR|BEN|SHA)$/ },
-    { at: "payOptionDetails.0.payMethod", required: true, form: /^(CASH|POINTS)$/ },
-    ...money("payOptionDetails.0.transAmount"),
-    { at: "payOptionDetails.0.feeAmount.value", required: true, form: MONEY },
-    { at: "payOptionDetails.0.feeAmount.currency", required: true, form: CURRENCY },
+    // DOKU's page of OVO makes an entry mandatory; its libraries do not, and send an empty list.
+    ...[
+      { at: "payOptionDetails.0.payMethod", required: true, form: /^(CASH|POINTS)$/ },
+      ...money("payOptionDetails.0.transAmount"),
+      { at: "payOptionDetails.0.feeAmount.value", required: true, form: MONEY },
+      { at: "payOptionDetails.0.feeAmount.currency", required: true, form: CURRENCY },
+    ].map((rule) => ({ ...rule, within: "payOptionDetails.0" })),
     { at: "additionalInfo.channel", required: true, form: CHANNEL },
     { at: "additionalInfo.paymentType", required: true, form: /^(RECURRING|SALE)$/ },
     { at: "additionalInfo.successPaymentUrl", required: true, form: WEB_ADDRESS },
@@ -65,7 +68,9 @@ export function findPayment(world: World, clientId: string, reference: string): 
 
 /** Puts a payment in the place of its earlier self. */
 export function keepPayment(world: World, payment: Payment): void {
-  world.payments.set(ofMerchant(payment.clientId, payment.reference), payment);
+  const key = ofMerchant(payment.clientId, payment.reference);
+  world.payments.set(key, payment);
+  world.paymentNumbers.set(ofMerchant(payment.clientId, payment.referenceNo), key);
 }
 
 /** What a person does on the page of a SALE; `phone` says whose wallet pays when no link said so. */
@@ -88,7 +93,8 @@ function pay(world: World, call: Call, plan: Plan): Outcome {
     return justAnswer(answerWith("4095401"));
   }
   if (payment.amount === 0) return justAnswer(answerWith("4045413"));
-  if (rupiahOf(textAt(call.body, "payOptionDetails.0.transAmount.value")) !== payment.amount) {
+  const option = textAt(call.body, "payOptionDetails.0.transAmount.value");
+  if (option !== null && rupiahOf(option) !== payment.amount) {
     return justAnswer(refuse("4005401", "payOptionDetails.transAmount"));
   }
   if (payment.paymentType === "SALE") return openPage(world, payment);
@@ -189,7 +195,8 @@ function newPayment(call: Call, plan: Plan): Payment {
   };
 }
 
-function noticeOf(payment: Payment, genuine: boolean): Notice {
+/** What a merchant is told of a payment; `genuine` false: only a stranger tells, of a success. */
+export function noticeOf(payment: Payment, genuine: boolean): Notice {
   const { clientId, reference, plan } = payment;
   const amount = payment.amount + (plan.notify.wrongAmount ? 1 : 0);
   const message = (status: string) => ({ status, body: noticeBody(payment, status, amount) });

@@ -59,6 +59,8 @@ export type ScriptOrder = {
 /** A script lying in wait. */
 export type Script = {
   readonly match: ScriptMatch;
+  /** As it was asked for. */
+  readonly outcome: string;
   /** Meets only this service unless `match.path` says where. */
   readonly service: string;
   readonly plan: (use: number) => Plan;
@@ -145,6 +147,7 @@ export function parseScript(order: ScriptOrder): Script {
   const polls = parts.find((part) => POLLED.includes(part.name))?.argument;
   return {
     match: order.match,
+    outcome: order.outcome,
     service: parts[0]?.service ?? PAYMENT,
     plan: (use) => joinParts(parts, use),
     times: order.times ?? numberOf(polls ?? null, 1),
@@ -214,10 +217,10 @@ function parsePart(text: string): Part {
   return { name, argument, service: "inquiry" in fault(argument, 0) ? INQUIRY : PAYMENT, fault };
 }
 
-/** 2005400 is the normal course and 2025400 has one of its own; every other code is answered as it is. */
+/** Success is the normal course and 202 of a payment or refund has one of its own; other codes are answered as they are. */
 function codeChange(code: string, detail: string | null): Change {
   if (code === "2005400") return {};
-  if (code === "2025400") return { course: "in-progress" };
+  if (code === "2025400" || code === "2025800") return { course: "in-progress" };
   return { refusal: { code, detail } };
 }
 

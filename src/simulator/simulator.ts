@@ -15,8 +15,10 @@ import {
   addWallet,
   changeWallet,
   endLinkPage,
+  flipSwitches,
   type MerchantOrder,
   momentAfter,
+  type SwitchOrder,
   unlink,
   type WalletChange,
   type WalletOrder,
@@ -62,6 +64,8 @@ export type Simulator = {
   readonly unlink: (phone: string) => void;
   readonly finishLink: (phone: string, result: LinkResult) => void;
   readonly script: (order: ScriptOrder) => void;
+  /** False: the gateway hangs up on every call, the merchant's endpoint does not answer. */
+  readonly switches: (to: SwitchOrder) => void;
   readonly clock: () => ClockView;
   /** Its time; what the wire follows when both clocks are turned together. */
   readonly now: () => Instant;
@@ -158,6 +162,7 @@ function handleOf(world: World, port: number): Omit<Simulator, keyof Listening> 
     unlink: (phone) => unlink(world, phone),
     finishLink: (phone, result) => endLinkPage(world, phone, result),
     script: (order) => addScript(world, order),
+    switches: (to) => flipSwitches(world, to),
     clock: () => clockView(world),
     now: () => DateTime.fromMillis(world.clock.now(), { zone: "utc" }) as Instant,
     setClock: (now) => world.clock.moveTo(now.toMillis()),

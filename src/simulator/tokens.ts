@@ -59,7 +59,7 @@ function issueCustomerToken(world: World, call: Call): Outcome {
   const token = randomHex(32);
   const refreshToken = randomHex(32);
   world.customerTokens.set(token, { authCode: link.authCode, expiresAt: now + CUSTOMER_TOKEN_MS });
-  world.refreshTokens.set(refreshToken, link.authCode);
+  world.refreshTokens.set(refreshToken, { authCode: link.authCode, expiresAt: now + REFRESH_TOKEN_MS });
   return justAnswer(
     answerWith("2007400", {
       accessToken: token,
@@ -75,7 +75,11 @@ function issueCustomerToken(world: World, call: Call): Outcome {
 function linkOfGrant(world: World, { body }: Call): Link | undefined {
   const grant = grantField(body);
   const text = textAt(body, grant) ?? "";
-  return world.links.get(grant === "authCode" ? text : (world.refreshTokens.get(text) ?? ""));
+  if (grant === "authCode") return world.links.get(text);
+  const refresh = world.refreshTokens.get(text);
+  return refresh === undefined || refresh.expiresAt <= world.clock.now()
+    ? undefined
+    : world.links.get(refresh.authCode);
 }
 
 function grantField(body: JsonObject): "authCode" | "refreshToken" {

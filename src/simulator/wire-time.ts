@@ -23,6 +23,11 @@ export function parseTimestamp(text: string): number | null {
   return at.isValid ? at.toMillis() : null;
 }
 
+/** The Jakarta month, within which a wallet's incoming money is counted: `2026-03`. */
+export function jakartaMonth(at: number): string {
+  return wireTime(at).slice(0, 7);
+}
+
 /** The number of the Jakarta day, within which an X-EXTERNAL-ID is unique. */
 export function jakartaDay(at: number): number {
   return Math.floor((at + JAKARTA_OFFSET_MS) / DAY_MS);

@@ -43,13 +43,15 @@ export type Link = {
   readonly cancelExpiry: () => void;
 };
 
-/** Money given back of one payment. */
-type Refund = {
+/** Money given back of one payment, or being given back. */
+export type Refund = {
   readonly refundNo: string;
   readonly partnerRefundNo: string;
   readonly amount: number;
   readonly reason: string;
   readonly at: number;
+  /** refundStatus, in the words of latestTransactionStatus: 03 in progress, 00 done, 06 failed. */
+  readonly status: "00" | "03" | "06";
 };
 
 /** A payment under its reference, also one that was declined. */
@@ -128,6 +130,8 @@ export type Notification = {
 type GatewayToken = { readonly clientId: string; readonly expiresAt: number };
 /** A B2B2C token; dead as soon as its link is. */
 type CustomerToken = { readonly authCode: string; readonly expiresAt: number };
+/** How the merchant is told of a payment that was given back whole: DOKU documents neither. */
+type RefundNotice = "none" | "status-04";
 /** The first answer to an X-EXTERNAL-ID, with what it answered. */
 type StoredAnswer = { readonly path: string; readonly body: string; readonly answer: Answer };
 
@@ -147,8 +151,19 @@ export type Settings = {
   readonly strictBearer: boolean;
   /** Only the body as sent may have been signed. */
   readonly strictSignature: boolean;
-  /** `code` is the success code, of which DOKU's own sources show two. */
-  readonly refunds: { readonly partial: boolean; readonly windowDays: number; readonly code: string };
+  readonly refunds: RefundSettings;
+};
+
+/** What the merchant agreed about refunds. */
+type RefundSettings = {
+  readonly partial: boolean;
+  readonly windowDays: number;
+  /** The success code, of which DOKU's own sources show two. */
+  readonly code: string;
+  /** Rupiah a Jakarta day, of all wallets together; absent: none. */
+  readonly dailyLimit?: number | undefined;
+  /** `none` unless said. */
+  readonly notice?: RefundNotice | undefined;
 };
 
 /** All the simulator knows. Records are replaced, never changed in place. */
@@ -166,19 +181,27 @@ export type World = {
   readonly activeByCustomer: Map<string, string>;
   readonly pendingByPhone: Map<string, string>;
   readonly payments: Map<string, Payment>;
+  /** Names of payments by the gateway's own number. */
+  readonly paymentNumbers: Map<string, string>;
   /** Names of links and payments by the id of the page a customer was sent to. */
   readonly pages: Map<string, { readonly kind: "link" | "payment"; readonly key: string }>;
   readonly gatewayTokens: Map<string, GatewayToken>;
   readonly newestToken: Map<string, string>;
   readonly customerTokens: Map<string, CustomerToken>;
-  readonly refreshTokens: Map<string, string>;
+  readonly refreshTokens: Map<string, CustomerToken>;
   readonly merchantTokens: Map<string, { readonly token: string; readonly goodUntilMs: number }>;
   readonly externalIds: Map<string, StoredAnswer>;
   readonly refundNos: Set<string>;
+  /** Rupiah given back by a merchant on a Jakarta day. */
+  readonly refundedOn: Map<string, number>;
+  /** Rupiah that came into a wallet in a Jakarta month. */
+  readonly incoming: Map<string, number>;
   readonly scripts: Script[];
   readonly ledger: Movement[];
   readonly requests: RequestRecord[];
   readonly notifications: Map<string, Notification>;
+  /** What is switched off is not there: the gateway hangs up, the merchant's endpoint does not answer. */
+  readonly switches: { gateway: boolean; merchant: boolean };
   /** Requests being answered and notifications on their way. */
   readonly inFlight: { count: number };
   readonly address: { url: string };
@@ -197,6 +220,7 @@ export function makeWorld(
     activeByCustomer: new Map(),
     pendingByPhone: new Map(),
     payments: new Map(),
+    paymentNumbers: new Map(),
     pages: new Map(),
     gatewayTokens: new Map(),
     newestToken: new Map(),
@@ -205,10 +229,13 @@ export function makeWorld(
     merchantTokens: new Map(),
     externalIds: new Map(),
     refundNos: new Set(),
+    refundedOn: new Map(),
+    incoming: new Map(),
     scripts: [],
     ledger: [],
     requests: [],
     notifications: new Map(),
+    switches: { gateway: true, merchant: true },
     inFlight: { count: 0 },
     address: { url: "" },
   };

@@ -124,11 +124,13 @@ export function makeClient(url: string, now: () => string) {
     };
   };
 
+  /** The signature of a token call at `timestamp`. */
+  const signToken = (timestamp: string) =>
+    sign("sha256", Buffer.from(`${CLIENT_ID}|${timestamp}`), KEYS.privateKey).toString("base64");
+
   const token = (path: string, body: unknown, twist: Twist = {}) => {
     const timestamp = now();
-    const signature = sign("sha256", Buffer.from(`${CLIENT_ID}|${timestamp}`), KEYS.privateKey).toString(
-      "base64",
-    );
+    const signature = signToken(timestamp);
     const headers = {
       "content-type": "application/json",
       "x-client-key": CLIENT_ID,
@@ -171,7 +173,7 @@ export function makeClient(url: string, now: () => string) {
     call(PATHS.status, { originalPartnerReferenceNo: reference, serviceCode: "54" }, null, twist);
   const pay = (reference: string, customerToken: string, amount = 25_000, twist: Twist = {}) =>
     call(PATHS.pay, payBody(reference, amount), customerToken, twist);
-  return { token, gateway, call, exchange, ask, pay };
+  return { token, signToken, gateway, call, exchange, ask, pay };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the tests look into wire answers freely.

@@ -93,7 +93,11 @@ describe("a payment", () => {
   test.each([
     ["amount.value", "4005402", (b: ReturnType<typeof payBody>) => ({ ...b, amount: { currency: "IDR" } })],
     ["partnerReferenceNo", "4005402", (b: ReturnType<typeof payBody>) => ({ ...b, partnerReferenceNo: "" })],
-    ["payOptionDetails", "4005402", (b: ReturnType<typeof payBody>) => ({ ...b, payOptionDetails: [] })],
+    [
+      "payOptionDetails.0.payMethod",
+      "4005402",
+      (b: ReturnType<typeof payBody>) => ({ ...b, payOptionDetails: [{}] }),
+    ],
     [
       "amount.value",
       "4005401",

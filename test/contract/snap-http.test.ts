@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Http, openHttp } from "../../src/gateway/snap/http.ts";
+import { LARGEST_WINDOW } from "../../src/platform/in-flight-window.ts";
 import { until } from "../../src/platform/timer.ts";
 
 const open: (() => unknown)[] = [];
@@ -87,13 +88,13 @@ describe("proved never to have left", () => {
 
   test("a call that waited in line until its time was over is not sent later", async () => {
     const server = await wire(() => {});
-    // Long enough to open 128 connections on a busy machine; half of it is what a call may wait in line.
-    const http = line(server.url, 4_000);
-    const outcomes = await Promise.all(Array.from({ length: 140 }, () => http.post(call)));
+    // Long enough to open all connections on a busy machine; half of it is what a call may wait in line.
+    const http = line(server.url, 8_000);
+    const outcomes = await Promise.all(Array.from({ length: LARGEST_WINDOW + 12 }, () => http.post(call)));
     const unsent = outcomes.filter((outcome) => outcome.kind === "not_sent").length;
     expect(unsent).toBe(12);
-    expect(outcomes.filter((outcome) => outcome.kind === "no_answer")).toHaveLength(128);
-    expect(server.requests).toHaveLength(128);
+    expect(outcomes.filter((outcome) => outcome.kind === "no_answer")).toHaveLength(LARGEST_WINDOW);
+    expect(server.requests).toHaveLength(LARGEST_WINDOW);
   });
 });
 

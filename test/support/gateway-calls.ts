@@ -146,6 +146,8 @@ export type Notice = {
   readonly signedPath?: string;
   readonly secret?: string;
   readonly bearer?: string;
+  /** The token in the signature, when it is not the bearer. */
+  readonly signedToken?: string;
   readonly externalId?: string;
   readonly timestamp?: string;
   readonly without?: string;
@@ -159,7 +161,7 @@ export async function notify(home: House, notice: Notice = {}): Promise<Reply> {
     .digest("hex");
   const signedPath = notice.signedPath ?? PUBLIC_PREFIX + path + query;
   const signature = createHmac("sha512", notice.secret ?? SECRET)
-    .update(`POST:${signedPath}:${bearer}:${hash}:${timestamp}`)
+    .update(`POST:${signedPath}:${notice.signedToken ?? bearer}:${hash}:${timestamp}`)
     .digest("base64");
   const headers: Headers = {
     Authorization: `Bearer ${bearer}`,

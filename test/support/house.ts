@@ -207,9 +207,7 @@ function handRung(house: House, bells: Bells): House {
 
 function proxyOf(real: Gateway, methods: () => Proxy): Gateway {
   return {
-    newExternalId: () => real.newExternalId(),
-    paymentBody: (order) => real.paymentBody(order),
-    renewOwnToken: () => real.renewOwnToken(),
+    ...real,
     startBinding: (order) => (methods().startBinding ?? real.startBinding)(order),
     exchange: (grant) => (methods().exchange ?? real.exchange)(grant),
     balance: (token) => (methods().balance ?? real.balance)(token),

@@ -2,34 +2,42 @@ import { createSecretKey, type KeyObject } from "node:crypto";
 import type { Instant } from "../../kernel/time.ts";
 import type { Database } from "../../platform/database.ts";
 import { randomDigits } from "../../platform/random.ts";
-import { monotonicMs } from "../../platform/real-time.ts";
 import type {
   Answer,
   ExchangeAnswer,
   Gateway,
   InquiryRequest,
   PaymentRequest,
-  ReadFailure,
+  PayPageAnswer,
+  PayPageRequest,
+  Raw,
+  RefundRequest,
+  RefundVerdict,
+  UnbindAnswer,
   Verdict,
 } from "../gateway.ts";
 import { type Reading, rawOf, readOutcome } from "./answers.ts";
-import { meaningOf } from "./codes.ts";
-import { type Http, type Outcome, openHttp } from "./http.ts";
-import { type OwnTokens, ownTokens } from "./own-token.flow.ts";
-import type { TokenSealer } from "./own-token.store.ts";
-import { readBalance, readBinding, readExchange } from "./read-answers.ts";
+import { openHttp } from "./http.ts";
+import { type Line, readSigned, sendOnce } from "./line.ts";
+import { ownTokens } from "./own-token.flow.ts";
+import { type TokenSealer, tokenIssuer } from "./own-token.store.ts";
+import { readBalance, readBinding, readExchange, readPayPage, readUnbinding } from "./read-answers.ts";
+import { REFUND_SERVICES, refundInquiryVerdict, refundVerdict } from "./refund-verdicts.ts";
 import {
   balanceBody,
   bindingBody,
   exchangeBody,
   paymentBody,
+  payPageBody,
   type ReturnUrls,
+  refundBody,
   type StatusServiceCode,
   statusBody,
   tokenBody,
+  unbindingBody,
 } from "./requests.ts";
 import { INQUIRY_SERVICES, inquiryVerdict, PAYMENT_SERVICES, paymentVerdict } from "./verdicts.ts";
-import { PATHS, postForToken, postSigned, type WireIdentity } from "./wire.ts";
+import { PATHS, postForToken } from "./wire.ts";
 
 type SnapTools = {
   readonly db: Database;
@@ -53,13 +61,12 @@ export function snapGateway(tools: SnapTools): Gateway & { close(): Promise<void
   const us = { ...tools, secret: createSecretKey(tools.secretKey, "utf8") };
   const tokens = ownTokens({
     ...tools,
-    issuer: `${tools.clientId}@${new URL(tools.baseUrl).origin}`,
+    issuer: tokenIssuer(tools.clientId, tools.baseUrl),
     fetch: () =>
       postForToken(http, us, { path: PATHS.ownToken, body: tokenBody(), timeoutMs: TOKEN_TIMEOUT_MS }),
   });
   const line: Line = { http, us, tokens };
-  // The service code that worked last: DOKU's documents and its libraries disagree.
-  let statusService: StatusServiceCode = "54";
+  const ask = inquirer(line);
   return {
     newExternalId: () => newExternalId(tools.now()),
     paymentBody: (order) => paymentBody(order, tools.returnUrls),
@@ -77,13 +84,18 @@ export function snapGateway(tools: SnapTools): Gateway & { close(): Promise<void
     },
     pay: (request) => pay(line, request),
     inquire: async (request) => {
-      const first = await inquireAs(line, request, statusService);
-      if (!first.wantsOtherService) return first.answer;
-      const other = statusService === "54" ? "55" : "54";
-      const second = await inquireAs(line, request, other);
-      if (!second.wantsOtherService) statusService = other;
-      return second.answer;
+      const { reading, raw } = await ask(request);
+      return { verdict: inquiryVerdict(reading, request.reference), raw };
     },
+    payPageBody: (order) => payPageBody(order, tools.returnUrls),
+    startPayPage: (request) => startPayPage(line, request),
+    refundBody,
+    refund: (request) => refund(line, request),
+    inquireRefund: async (request) => {
+      const { reading, raw } = await ask(request);
+      return { verdict: refundInquiryVerdict(reading, request), raw };
+    },
+    unbind: (customerToken) => unbind(line, customerToken),
     renewOwnToken: async () => {
       const renewed = await tokens.renew();
       return renewed.kind === "token" ? { kind: "ok" } : renewed;
@@ -92,33 +104,35 @@ export function snapGateway(tools: SnapTools): Gateway & { close(): Promise<void
   };
 }
 
-type Line = { readonly http: Http; readonly us: WireIdentity; readonly tokens: OwnTokens };
-
 /** Time and chance: unique in the day by itself, and its age can be read. 36 digits, SNAP's longest. */
 function newExternalId(now: Instant): string {
   return now.toMillis().toString().padStart(13, "0") + randomDigits(23);
 }
 
-/** One request, no renewal inside: a second send is a decision that belongs to who holds the attempt. */
 async function pay(line: Line, request: PaymentRequest): Promise<Answer<{ readonly verdict: Verdict }>> {
-  const own = await line.tokens.current();
-  if (own.kind !== "token") return notSent(`token call failed: ${own.code}`);
-  // A token that had to be fetched first may have taken its time.
-  if (monotonicMs() >= request.leaveByMs) return notSent("the lease was almost over");
-  const outcome = await postSigned(line.http, line.us, {
-    path: PATHS.payment,
-    body: request.body,
-    ownToken: own.token,
-    externalId: request.externalId,
-    customerToken: request.customerToken,
-  });
-  const verdict = paymentVerdict(readOutcome(outcome, PAYMENT_SERVICES));
-  if (verdict.kind === "token_refused") line.tokens.refused(own.token);
-  return { verdict, raw: rawOf(outcome) };
+  const { reading, raw } = await sendOnce(line, { path: PATHS.payment, ...request }, PAYMENT_SERVICES);
+  return { verdict: paymentVerdict(reading), raw };
 }
 
-function notSent(cause: string): Answer<{ readonly verdict: Verdict }> {
-  return { verdict: { kind: "not_sent", cause }, raw: { httpStatus: null, body: null } };
+async function startPayPage(line: Line, request: PayPageRequest): Promise<PayPageAnswer> {
+  const { reading, raw } = await sendOnce(line, { path: PATHS.payment, ...request }, PAYMENT_SERVICES);
+  const verdict = paymentVerdict(reading);
+  return { verdict, redirectUrl: verdict.kind === "accepted" ? readPayPage(reading) : null, raw };
+}
+
+async function refund(
+  line: Line,
+  request: RefundRequest,
+): Promise<Answer<{ readonly verdict: RefundVerdict }>> {
+  const { reading, raw } = await sendOnce(line, { path: PATHS.refund, ...request }, REFUND_SERVICES);
+  return { verdict: refundVerdict(reading, request.order), raw };
+}
+
+async function unbind(line: Line, customerToken: string): Promise<UnbindAnswer> {
+  const externalId = () => newExternalId(line.us.now());
+  const call = { path: PATHS.unbinding, body: unbindingBody(customerToken), externalId };
+  const read = await readSigned(line, call, ["09"]);
+  return read.kind === "read" ? readUnbinding(read.reading) : read;
 }
 
 async function exchange(
@@ -136,60 +150,36 @@ async function exchange(
   return byRefresh.kind === "token" ? byRefresh : byCode;
 }
 
-type Inquired = {
-  readonly answer: Answer<{ readonly verdict: Verdict }>;
-  readonly wantsOtherService: boolean;
-};
+type Asked = { readonly reading: Reading; readonly raw: Raw };
 
-async function inquireAs(
+/** Asks for the status of a payment; the service code that worked last is asked with first. */
+function inquirer(line: Line): (request: InquiryRequest) => Promise<Asked> {
+  // DOKU's documents and its libraries disagree about it.
+  let preferred: StatusServiceCode = "54";
+  return async (request) => {
+    const first = await askStatus(line, request, preferred);
+    if (!isAboutServiceCode(first.reading)) return first;
+    const other = preferred === "54" ? "55" : "54";
+    const second = await askStatus(line, request, other);
+    if (second.reading.kind === "coded" && !isAboutServiceCode(second.reading)) preferred = other;
+    return second;
+  };
+}
+
+async function askStatus(
   line: Line,
   request: InquiryRequest,
   serviceCode: StatusServiceCode,
-): Promise<Inquired> {
+): Promise<Asked> {
   const body = statusBody(request, line.us.clientId, serviceCode);
   const externalId = () => newExternalId(line.us.now());
   const read = await readSigned(line, { path: PATHS.status, body, externalId }, INQUIRY_SERVICES);
-  if (read.kind !== "read") {
-    const verdict = { kind: "unknown", cause: `inquiry: token call failed: ${read.code}` } as const;
-    return { answer: { verdict, raw: { httpStatus: null, body: null } }, wantsOtherService: false };
-  }
-  const { reading, outcome } = read;
-  const verdict = inquiryVerdict(reading, request.reference);
-  return { answer: { verdict, raw: rawOf(outcome) }, wantsOtherService: isAboutServiceCode(reading) };
+  if (read.kind === "read") return { reading: read.reading, raw: rawOf(read.outcome) };
+  const cause = `token call failed: ${read.code}`;
+  return { reading: { kind: "uncoded", sent: false, cause }, raw: { httpStatus: null, body: null } };
 }
 
 function isAboutServiceCode(reading: Reading): boolean {
   if (reading.kind === "uncoded" || reading.code.http !== "400") return false;
   return ["01", "02"].includes(reading.code.caseCode) && /service\s?code/i.test(reading.message);
-}
-
-type SignedRead = {
-  readonly path: string;
-  readonly body: string;
-  /** A new one for each try, unless the id is already stored for this very call. */
-  readonly externalId: () => string;
-  readonly customerToken?: string;
-};
-
-/** A call that moves no money: a refused token of ours is renewed once and the call repeated once. */
-async function readSigned(
-  line: Line,
-  call: SignedRead,
-  services: readonly string[],
-): Promise<{ readonly kind: "read"; readonly reading: Reading; readonly outcome: Outcome } | ReadFailure> {
-  for (let tries = 1; ; tries += 1) {
-    const own = await line.tokens.current();
-    if (own.kind !== "token") return own;
-    const outcome = await postSigned(line.http, line.us, {
-      ...call,
-      externalId: call.externalId(),
-      ownToken: own.token,
-    });
-    const reading = readOutcome(outcome, services);
-    const refused =
-      reading.kind === "coded" && meaningOf(reading.code, reading.message)?.codeClass === "own_token";
-    if (refused) line.tokens.refused(own.token);
-    // The second token may be another process's, and as old as ours: only a fetched one proves that we are refused.
-    if (!refused || tries >= 3 || (tries === 2 && own.fresh)) return { kind: "read", reading, outcome };
-  }
 }

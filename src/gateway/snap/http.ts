@@ -1,5 +1,6 @@
-import { create } from "axios";
+import { Axios } from "axios";
 import { Pool } from "undici";
+import { LARGEST_WINDOW } from "../../platform/in-flight-window.ts";
 import { NotSentError, undiciAdapter } from "./undici-adapter.ts";
 
 /** How one request ended. The three are told apart by proof, not by guess. */
@@ -28,8 +29,8 @@ export type Http = {
 const CONNECT_TIMEOUT_MS = 5_000;
 /** SNAP's answers are under 4 KiB; a larger one is not the gateway's. */
 const ANSWER_LIMIT_BYTES = 1024 * 1024;
-/** More calls than this at once means that the gateway hangs; the rest waits without being sent. */
-const CONNECTIONS = 128;
+/** As many as a process ever has in flight; they are opened as they are needed. */
+const CONNECTIONS = LARGEST_WINDOW;
 
 /** Opens the line. `timeoutMs` bounds a whole call, waiting for a free connection included. */
 export function openHttp(options: { readonly baseUrl: string; readonly timeoutMs: number }): Http {
@@ -49,20 +50,18 @@ export function openHttp(options: { readonly baseUrl: string; readonly timeoutMs
       minVersion: "TLSv1.2",
     },
   });
-  const client = create({
-    baseURL: base.origin,
-    adapter: undiciAdapter(pool),
-    responseType: "text",
-    // The signed string goes out as it is, and the answer comes back as it was.
-    transformRequest: [(body: unknown) => body],
-    transformResponse: [(text: unknown) => text],
-  });
+  // A bare client: every call merges the defaults anew, and those for browsers and for JSON are of no use here.
+  // Without transformers the signed string goes out as it is, and the answer comes back as it was.
+  const client = new Axios({ adapter: undiciAdapter(pool, base.origin) });
   const prefix = base.pathname.replace(/\/+$/, "");
   return {
     post: async ({ path, headers, body, timeoutMs = options.timeoutMs }) => {
       try {
-        const { status, data } = await client.post<string>(prefix + path, body, {
-          headers: { ...headers, "Content-Type": "application/json" },
+        const { status, data } = await client.request<string>({
+          method: "post",
+          url: prefix + path,
+          data: body,
+          wireHeaders: [...Object.entries(headers).flat(), "Content-Type", "application/json"],
           timeout: Math.min(timeoutMs, options.timeoutMs),
         });
         return { kind: "answer", status, text: data };

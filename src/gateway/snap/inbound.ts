@@ -21,6 +21,8 @@ export type InboundKeys = {
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
   readonly dokuPublicKey: KeyObject;
+  /** Bearer tokens of ours that were verified, with their expiry in seconds: the gateway uses each for minutes. */
+  readonly proven: Map<string, number>;
 };
 
 /** A call as it arrived. `path` is the public path as DOKU knows it, with the query string received. */
@@ -49,6 +51,7 @@ export function inboundKeys(settings: {
     privateKey: settings.privateKey,
     publicKey: createPublicKey(settings.privateKey),
     dokuPublicKey: settings.dokuPublicKey,
+    proven: new Map(),
   };
 }
 
@@ -106,6 +109,9 @@ export async function issueToken(keys: InboundKeys, clientId: string, now: Insta
   );
 }
 
+/** The gateway holds one token at a time; more than this are not kept. */
+const MAX_PROVEN = 100;
+
 /**
  * The token in an Authorization header if we issued it and it has not expired, else null. The
  * algorithm is pinned, and keys named inside the token are ignored.
@@ -117,14 +123,17 @@ export async function checkBearer(
 ): Promise<string | null> {
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization)?.[1];
   if (token === undefined) return null;
+  if ((keys.proven.get(token) ?? 0) > now.toSeconds()) return token;
   try {
-    await jwtVerify(token, keys.publicKey, {
+    const { payload } = await jwtVerify(token, keys.publicKey, {
       algorithms: ["RS256"],
       issuer: ISSUER,
       audience: [...keys.callers],
       currentDate: now.toJSDate(),
       requiredClaims: ["exp", "jti"],
     });
+    if (keys.proven.size >= MAX_PROVEN) keys.proven.clear();
+    keys.proven.set(token, payload.exp ?? 0);
     return token;
   } catch (error) {
     if (error instanceof errors.JOSEError) return null;
@@ -132,22 +141,29 @@ export async function checkBearer(
   }
 }
 
-/** A notification that DOKU signed with our shared secret and a token of ours. */
+/** A token besides ours that a signature may have been made with: DOKU's own libraries differ about whose it is. */
+export type FallbackToken = { readonly kind: "doku" | "empty"; readonly token: string };
+
+/** A notification that DOKU signed with our shared secret, in a call that carried a token of ours. */
 export type VerifiedNotification = {
   readonly kind: "verified";
   readonly externalId: string;
   readonly form: SignatureForm;
+  /** Set when only another token than ours fits: that proves less, so ask the gateway instead of believing it. */
+  readonly fallback?: FallbackToken["kind"];
 };
 
 /**
  * Step B: proves a notification over its raw bytes. The age of X-TIMESTAMP is not judged, because
- * DOKU resends for hours; the 900 seconds of the bearer token are the proof of freshness.
+ * DOKU resends for hours; the 900 seconds of the bearer token are the proof of freshness. `fallbacks`
+ * are tried only when the signature does not fit our token; every other check stays.
  */
 export async function verifyNotification(
   keys: InboundKeys,
   service: "56" | "07",
   call: InboundCall,
   now: Instant,
+  fallbacks: () => Promise<readonly FallbackToken[]> = async () => [],
 ): Promise<VerifiedNotification | Refused> {
   if (parseObject(call.rawBody.toString("utf8")) === null)
     return refused(service, "bad_request", "body is not a JSON object");
@@ -166,10 +182,17 @@ export async function verifyNotification(
 
   const token = await checkBearer(keys, given["authorization"] ?? "", now);
   if (token === null) return refused(service, "bad_token", "bearer token unknown or expired");
-  const signed = { method: "POST", path: call.path, token, timestamp };
-  const form = matchingForm(keys.secret, signed, call.rawBody, given["x-signature"] ?? "");
-  if (form === null) return refused(service, "bad_signature", "signature does not fit the body");
-  return { kind: "verified", externalId, form };
+  const formWith = (signedToken: string) => {
+    const signed = { method: "POST", path: call.path, token: signedToken, timestamp };
+    return matchingForm(keys.secret, signed, call.rawBody, given["x-signature"] ?? "");
+  };
+  const form = formWith(token);
+  if (form !== null) return { kind: "verified", externalId, form };
+  for (const fallback of await fallbacks()) {
+    const other = formWith(fallback.token);
+    if (other !== null) return { kind: "verified", externalId, form: other, fallback: fallback.kind };
+  }
+  return refused(service, "bad_signature", "signature does not fit the body");
 }
 
 function refused(

@@ -14,6 +14,11 @@ const TOKEN_LOCK = 7_401_010;
 /** Longer than one renewal by another process, which has its own deadline. */
 const LOCK_WAIT = "20s";
 
+/** Whose token it is: a token of the sandbox must never be taken for one of production. */
+export function tokenIssuer(clientId: string, baseUrl: string): string {
+  return `${clientId}@${new URL(baseUrl).origin}`;
+}
+
 /** Waits for the right to renew; held until the transaction ends, also when the process dies. */
 export async function lockOwnToken(tx: Tx): Promise<void> {
   await tx.query(`select set_config('lock_timeout', $1, true)`, [LOCK_WAIT]);

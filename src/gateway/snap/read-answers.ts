@@ -1,6 +1,6 @@
 import { DateTime } from "luxon";
 import { type Rupiah, rupiah } from "../../kernel/money.ts";
-import type { BalanceAnswer, BindingAnswer, ExchangeAnswer } from "../gateway.ts";
+import type { BalanceAnswer, BindingAnswer, ExchangeAnswer, UnbindAnswer } from "../gateway.ts";
 import { type Reading, readFailure } from "./answers.ts";
 import { meaningOf } from "./codes.ts";
 import { isObject, type JsonObject, objectIn, textIn } from "./json-text.ts";
@@ -74,10 +74,9 @@ export function readBinding(reading: Reading): BindingAnswer {
   const { code, message, body } = reading;
   const meaning = meaningOf(code, message);
   if (meaning?.codeClass === "accepted") {
-    const redirectUrl = textIn(body, "redirectUrl", 2048);
+    const redirectUrl = webAddress(body["redirectUrl"]);
     const authCode = textIn(objectIn(body, "additionalInfo"), "authCode", 256);
-    // The browser is sent there, so nothing but a web address may pass.
-    if (redirectUrl === null || !/^https?:\/\//i.test(redirectUrl) || authCode === null)
+    if (redirectUrl === null || authCode === null)
       return { kind: "away", code: `${code.text} without redirectUrl or authCode`, sent: true };
     return { kind: "started", redirectUrl, authCode, gatewayReference: textIn(body, "referenceNo", 64) };
   }
@@ -89,4 +88,30 @@ export function readBinding(reading: Reading): BindingAnswer {
 function reasonOf(caseCode: string, http: string): "blocked_for_now" | "no_account" | "other" {
   if (http === "403" && caseCode === "11") return "blocked_for_now";
   return http === "404" && caseCode === "11" ? "no_account" : "other";
+}
+
+/** The address of the page in the answer to a SALE, or null when it names none. */
+export function readPayPage(reading: Reading): string | null {
+  return reading.kind === "coded" ? webAddress(reading.body["webRedirectUrl"]) : null;
+}
+
+/** A browser is sent there, so nothing but a web address may pass. */
+function webAddress(field: unknown): string | null {
+  if (typeof field !== "string" || field.length > 2048 || !/^https?:\/\/\S+$/i.test(field)) return null;
+  return URL.canParse(field) ? field : null;
+}
+
+/** Reads the answer to an unbinding. A wallet that is not there any more has no link either. */
+export function readUnbinding(reading: Reading): UnbindAnswer {
+  if (reading.kind === "uncoded") return readFailure(reading);
+  const { code, message } = reading;
+  const meaning = meaningOf(code, message);
+  if (meaning?.codeClass === "success") return { kind: "unbound", code: code.text, already: false };
+  if (code.http === "404" && code.caseCode === "11")
+    return { kind: "unbound", code: code.text, already: true };
+  if (code.http === "401" && (code.caseCode === "02" || code.caseCode === "04"))
+    return { kind: "token_dead", code: code.text };
+  if (meaning?.codeClass === "soft" || meaning?.codeClass === "hard")
+    return { kind: "refused", code: code.text, message };
+  return readFailure(reading);
 }

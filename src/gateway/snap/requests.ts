@@ -1,5 +1,5 @@
 import { InvalidError, InvariantError } from "../../kernel/errors.ts";
-import type { BindingOrder, InquiryRequest, PaymentOrder } from "../gateway.ts";
+import type { BindingOrder, InquiryRequest, PaymentOrder, RefundOrder } from "../gateway.ts";
 import { plainText } from "./ascii.ts";
 import { wireMoney } from "./money.ts";
 import { CHANNEL } from "./notices.ts";
@@ -48,6 +48,15 @@ export type ReturnUrls = { readonly paid: string; readonly failed: string };
 
 /** A RECURRING charge on OVO Cash: no customer present, no redirect. */
 export function paymentBody(order: PaymentOrder, returnUrls: ReturnUrls): string {
+  return orderBody(order, returnUrls, "RECURRING");
+}
+
+/** A SALE on OVO Cash: the customer confirms it on DOKU's page. */
+export function payPageBody(order: PaymentOrder, returnUrls: ReturnUrls): string {
+  return orderBody(order, returnUrls, "SALE");
+}
+
+function orderBody(order: PaymentOrder, returnUrls: ReturnUrls, paymentType: "RECURRING" | "SALE"): string {
   // 32 is the length that a later refund still accepts.
   if (!/^[A-Za-z0-9-]{1,32}$/.test(order.reference))
     throw new InvariantError("reference does not fit the wire", { reference: order.reference });
@@ -63,7 +72,7 @@ export function paymentBody(order: PaymentOrder, returnUrls: ReturnUrls): string
       channel: CHANNEL,
       successPaymentUrl: asciiUrl(returnUrls.paid),
       failedPaymentUrl: asciiUrl(returnUrls.failed),
-      paymentType: "RECURRING",
+      paymentType,
       ...(remarks === null ? {} : { remarks }),
     },
   });
@@ -87,6 +96,28 @@ export function statusBody(
     merchantId: clientId,
     additionalInfo: { channel: CHANNEL },
   });
+}
+
+/** Gives back a payment or a part of it; `partnerRefundNo` is DOKU's key of a refund. */
+export function refundBody(order: RefundOrder): string {
+  if (!/^[A-Za-z0-9-]{1,32}$/.test(order.reference))
+    throw new InvariantError("reference does not fit the wire", { reference: order.reference });
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(order.refundReference))
+    throw new InvariantError("refund reference does not fit the wire", { reference: order.refundReference });
+  const reason = plainText(order.reason, 255);
+  return JSON.stringify({
+    originalPartnerReferenceNo: order.reference,
+    ...(order.paymentExternalId === null ? {} : { originalExternalId: order.paymentExternalId }),
+    refundAmount: wireMoney(order.amount),
+    ...(reason === null ? {} : { reason }),
+    partnerRefundNo: order.refundReference,
+    additionalInfo: { channel: CHANNEL },
+  });
+}
+
+/** Ends the link whose customer token is in the body; unlike elsewhere it is in no header. */
+export function unbindingBody(customerToken: string): string {
+  return JSON.stringify({ tokenId: customerToken, additionalInfo: { channel: CHANNEL } });
 }
 
 function asciiUrl(url: string): string {

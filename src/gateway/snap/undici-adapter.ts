@@ -5,6 +5,16 @@ import { AppError } from "../../kernel/errors.ts";
 import { monotonicMs } from "../../platform/real-time.ts";
 import { after } from "../../platform/timer.ts";
 
+declare module "axios" {
+  interface AxiosRequestConfig {
+    /**
+     * Names and values by turns, sent as they are. axios would take `headers` apart and put them together three
+     * times, which costs more than the rest of the call.
+     */
+    readonly wireHeaders?: readonly string[];
+  }
+}
+
 /** Not one byte of the request left this machine. */
 export class NotSentError extends AppError {
   readonly code = "not_sent";
@@ -23,22 +33,13 @@ class NoAnswerError extends AppError {
  * time-out in the pool's line) is a `NotSentError`, and any error after it a `NoAnswerError`, also on a
  * kept-alive socket that had died. Every status is an answer and redirects are not followed.
  */
-export function undiciAdapter(dispatcher: Dispatcher): AxiosAdapter {
+export function undiciAdapter(dispatcher: Dispatcher, origin: string): AxiosAdapter {
   return (config) =>
     new Promise((resolve, reject) => {
-      const url = new URL(config.url ?? "", config.baseURL);
-      const exchange = openExchange(config, resolve, reject);
+      const { url = "/", wireHeaders = [], data } = config;
       dispatcher.dispatch(
-        {
-          origin: url.origin,
-          path: url.pathname + url.search,
-          method: "POST",
-          headers: Object.fromEntries(
-            Object.entries(config.headers.toJSON(true)).map(([name, value]) => [name, String(value)]),
-          ),
-          body: String(config.data),
-        },
-        exchange,
+        { origin, path: url, method: "POST", headers: [...wireHeaders], body: String(data) },
+        openExchange(config, resolve, reject),
       );
     });
 }

@@ -11,6 +11,8 @@ export const PATHS = {
   balance: "/direct-debit/core/v1/balance-inquiry",
   payment: "/direct-debit/core/v1/debit/payment-host-to-host",
   status: "/orders/v1.0/debit/status",
+  refund: "/direct-debit/core/v1/debit/refund",
+  unbinding: "/direct-debit/core/v1/registration-account-unbinding",
 } as const;
 
 /** Who we are on the wire. */
