@@ -16,5 +16,5 @@ const shared = {
 /** The server and the workers; any number of either may run. */
 export const apps = [
   { ...shared, name: "tagih-server", args: "serve", instances: 1 },
-  { ...shared, name: "tagih-worker", args: "worker", instances: 2 },
+  { ...shared, name: "tagih-worker", args: "worker", instances: 2, node_args: "--max-old-space-size=192" },
 ];

@@ -7,7 +7,7 @@ import { collectJob } from "../invoices/collect.job.ts";
 import type { CollectTools, DecideTools } from "../invoices/collect-tools.ts";
 import { builtInPolicy, type DunningPolicy } from "../invoices/dunning.ts";
 import { wakeWaitingForMethod } from "../invoices/invoice.store.ts";
-import type { DeliveryId, InvoiceId } from "../kernel/ids.ts";
+import type { DeliveryId, InvoiceId, RefundId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import { handleJob } from "../notifications/handle.job.ts";
 import { type Clock, systemClock, turnedClock } from "../platform/clock.ts";
@@ -18,6 +18,7 @@ import { BELLS, type BellQueue, openQueue, type QueueBackend } from "../platform
 import { realNow } from "../platform/real-time.ts";
 import { type EncryptionKey, type Sealer, sealer } from "../platform/secrets.ts";
 import { onTheWire } from "../platform/wire-calls.ts";
+import { giveBackJob } from "../refunds/give-back.job.ts";
 import { activateSubscriptionsOf } from "../subscriptions/activate-subscriptions.flow.ts";
 import { openHouseDatabase } from "./schema.ts";
 
@@ -44,6 +45,7 @@ export type House = {
   readonly bindings: ActivateBindingTools;
   /** Rings for these invoices, a page a bell. */
   ringInvoices(ids: readonly InvoiceId[]): Promise<void>;
+  ringRefunds(ids: readonly RefundId[]): Promise<void>;
   ringDeliveries(ids: readonly DeliveryId[]): Promise<void>;
   close(): Promise<void>;
 };
@@ -120,21 +122,32 @@ export async function openHouse(
         await wakeWaitingForMethod(tx, customerId, now);
       },
     },
+    ...ringers(bells),
+    close: async () => {
+      await bells.close();
+      await gateway.close();
+      await db.close();
+    },
+  };
+}
+
+function ringers(bells: BellQueue): Pick<House, "ringInvoices" | "ringRefunds" | "ringDeliveries"> {
+  return {
     ringInvoices: (ids) =>
       bells.ringBulk(
         collectJob.name,
         pages(ids).map((invoiceIds) => ({ invoiceIds })),
+      ),
+    ringRefunds: (ids) =>
+      bells.ringBulk(
+        giveBackJob.name,
+        pages(ids).map((refundIds) => ({ refundIds })),
       ),
     ringDeliveries: (ids) =>
       bells.ringBulk(
         handleJob.name,
         pages(ids).map((deliveryIds) => ({ deliveryIds })),
       ),
-    close: async () => {
-      await bells.close();
-      await gateway.close();
-      await db.close();
-    },
   };
 }
 

@@ -7,6 +7,8 @@ import { CreateInvoices1796000000006 } from "../../migrations/1796000000006-crea
 import { CreateInbox1796000000007 } from "../../migrations/1796000000007-create-inbox.ts";
 import { CreateGatewayTokens1796000000010 } from "../../migrations/1796000000010-create-gateway-tokens.ts";
 import { CreateBreaker1796000000012 } from "../../migrations/1796000000012-create-breaker.ts";
+import { LightenHotRows1796000000013 } from "../../migrations/1796000000013-lighten-hot-rows.ts";
+import { CreateRefunds1796000000014 } from "../../migrations/1796000000014-create-refunds.ts";
 
 /** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
 export const MIGRATIONS = [
@@ -19,4 +21,6 @@ export const MIGRATIONS = [
   CreateInbox1796000000007,
   CreateGatewayTokens1796000000010,
   CreateBreaker1796000000012,
+  LightenHotRows1796000000013,
+  CreateRefunds1796000000014,
 ] as const;

@@ -1,15 +1,19 @@
 import { bindingRoutes } from "../customers/binding.routes.ts";
 import { customerRoutes } from "../customers/customer.routes.ts";
 import { exceptionRoutes } from "../exceptions/exception.routes.ts";
-import { inboundKeys } from "../gateway/snap/inbound.ts";
+import { type FallbackToken, inboundKeys } from "../gateway/snap/inbound.ts";
+import { findOwnToken, tokenIssuer } from "../gateway/snap/own-token.store.ts";
 import { invoiceRoutes } from "../invoices/invoice.routes.ts";
+import { payLinkRoutes } from "../invoices/pay-link.routes.ts";
 import { stopRoutes } from "../invoices/stop.routes.ts";
+import { noteWalletGone } from "../invoices/wallet-gone.flow.ts";
 import { AwayError } from "../kernel/errors.ts";
 import { receiveRoutes } from "../notifications/receive.routes.ts";
 import { planRoutes } from "../plans/plan.routes.ts";
 import type { ApiRoute } from "../platform/api-route.ts";
 import { type HttpServer, openHttpServer, type RawRoute, type ReadyCheck } from "../platform/http-server.ts";
 import { pingQueue } from "../platform/queue.ts";
+import { refundRoutes } from "../refunds/refund.routes.ts";
 import { reportRoutes } from "../reports/reports.routes.ts";
 import { readClockSkew } from "../scheduler/scheduler.store.ts";
 import { subscriptionRoutes } from "../subscriptions/subscription.routes.ts";
@@ -41,9 +45,20 @@ function apiRoutes(house: House): ApiRoute[] {
   return [
     ...planRoutes({ db, clock, billingZone, minCharge }),
     ...customerRoutes({ db, clock, sealer }),
-    ...bindingRoutes({ ...bindings, customerToken: house.collect.tokens }),
+    ...bindingRoutes({
+      ...bindings,
+      customerToken: house.collect.tokens,
+      onGone: (tx, customerId, says, now) =>
+        noteWalletGone(tx, customerId, { says, policyVersion: policy.version }, now),
+    }),
     ...subscriptionRoutes({ db, clock, billingZone, windowFrom: policy.window?.from ?? null }),
     ...invoiceRoutes({ decide, ring: house.ringInvoices }),
+    ...payLinkRoutes(house.collect),
+    ...refundRoutes({
+      ...decide,
+      terms: { windowDays: config.refundWindowDays, parts: config.refundParts },
+      ring: house.ringRefunds,
+    }),
     ...stopRoutes(decide),
     ...exceptionRoutes({ db, clock }),
     ...reportRoutes({ db, clock, zone: billingZone }),
@@ -61,8 +76,17 @@ function gatewayRoutes(house: House): RawRoute[] {
     ring: house.ringDeliveries,
     keys: inboundKeys({ ...gateway, callers: gateway.notifyClientIds, dokuPublicKey: gateway.publicKey }),
     publicUrl: config.publicUrl,
+    ...(gateway.notifyFallback ? { fallbacks: () => fallbackTokens(house) } : {}),
     countRefusal: () => {},
   });
+}
+
+/** The token that DOKU gave us, and none: what its own libraries and samples sign with. */
+async function fallbackTokens({ db, sealer, config }: House): Promise<FallbackToken[]> {
+  const { clientId, baseUrl } = config.gateway;
+  const own = await db.begin((tx) => findOwnToken(tx, sealer, tokenIssuer(clientId, baseUrl)));
+  const doku = own === null ? [] : [{ kind: "doku" as const, token: own.token }];
+  return [...doku, { kind: "empty", token: "" }];
 }
 
 function readyChecks({ db, backend }: House): ReadyCheck[] {

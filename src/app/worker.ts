@@ -1,5 +1,7 @@
+import { dropOldCounts } from "../invoices/breaker.store.ts";
 import { collector } from "../invoices/collect.flow.ts";
 import { collectJob } from "../invoices/collect.job.ts";
+import { deliveryHandler } from "../notifications/handle.flow.ts";
 import { handleJob } from "../notifications/handle.job.ts";
 import { purgeIdempotencyKeys } from "../platform/idempotency.ts";
 import {
@@ -11,13 +13,14 @@ import {
   TICKS,
 } from "../platform/queue.ts";
 import { every } from "../platform/timer.ts";
+import { giveBackJob } from "../refunds/give-back.job.ts";
 import { readBeatAge, readClockSkew } from "../scheduler/scheduler.store.ts";
 import { type Beat, tick } from "../scheduler/tick.flow.ts";
 import type { House } from "./house.ts";
 import { MAX_CLOCK_SKEW_MS } from "./server.ts";
 
-/** Bells answered at once per process; each may hold a page of calls on the wire. */
-const CONCURRENCY = 4;
+/** Bells answered at once per process: enough pages to fill the window of calls, and news beside them. */
+const CONCURRENCY = 8;
 /** A heartbeat that is this many beats late is rung by hand. */
 const LATE_BEATS = 3;
 const PURGE_EVERY_MS = 60_000;
@@ -33,7 +36,7 @@ export async function startWorker(house: House): Promise<RunningWorker> {
   const { log, backend, config } = house;
   const ticks = openQueue(backend, TICKS, log);
   const collecting = collector(house.collect);
-  const handling = { decide: house.decide, bindings: house.bindings, log };
+  const handling = deliveryHandler({ decide: house.decide, bindings: house.bindings, log });
   const lockMs = house.collect.leaseMs;
   const skewed = { now: false };
   const beat = () => (skewed.now ? Promise.resolve() : runBeat(house).then(() => undefined));
@@ -44,6 +47,9 @@ export async function startWorker(house: House): Promise<RunningWorker> {
       // A machine whose clock is wrong starts nothing; what it has on the wire it still records.
       [collectJob.name]: async (data) => {
         if (!skewed.now) await collectJob.run(collecting, data);
+      },
+      [giveBackJob.name]: async (data) => {
+        if (!skewed.now) await giveBackJob.run(house.collect, data);
       },
       [handleJob.name]: (data) => handleJob.run(handling, data),
     },
@@ -81,6 +87,7 @@ export async function runBeat(house: House): Promise<Beat> {
         bells.map((invoiceIds) => ({ invoiceIds })),
       );
     },
+    ringRefunds: house.ringRefunds,
     ringDeliveries: house.ringDeliveries,
     countWaiting: () => house.bells.waitingCount(),
     backlogLimit: 2 * CONCURRENCY * Math.max(1, await house.bells.workersCount()),
@@ -123,6 +130,7 @@ async function keepAnswering({ bells }: House, worker: BellWorker): Promise<void
 async function purge({ db, log }: House): Promise<void> {
   try {
     await db.begin((tx) => purgeIdempotencyKeys(tx, PURGE_LIMIT));
+    await dropOldCounts(db);
   } catch (error) {
     log.warn({ event: "purge.failed", err: error });
   }

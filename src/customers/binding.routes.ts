@@ -9,8 +9,9 @@ import { bindingById, listBindings } from "./binding.store.ts";
 import { BINDING_STATES, type Binding } from "./binding.ts";
 import { customerByReference, customersById } from "./customer.store.ts";
 import { startBinding } from "./start-binding.flow.ts";
+import { type UnbindTools, unbindWallet } from "./unbind.flow.ts";
 
-export type BindingTools = ActivateBindingTools & BalanceTools;
+export type BindingTools = ActivateBindingTools & BalanceTools & UnbindTools;
 
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -39,7 +40,7 @@ const listQuery = z.strictObject({
 
 /** Bindings: the consent of wallet owners to be charged. */
 export function bindingRoutes(tools: BindingTools): ApiRoute[] {
-  return [start(tools), list(tools), get(tools), balance(tools)];
+  return [start(tools), list(tools), get(tools), balance(tools), unbind(tools)];
 }
 
 function start(tools: BindingTools): ApiRoute {
@@ -116,6 +117,23 @@ function balance(tools: BindingTools): ApiRoute {
     run: async ({ params }) => {
       const { available, at } = await readBalance(tools, bindingId(params));
       return { available, at: at.toISO() };
+    },
+  });
+}
+
+function unbind(tools: BindingTools): ApiRoute {
+  return apiRoute({
+    method: "DELETE",
+    path: "/bindings/:id",
+    summary: "Unlink the wallet; its subscriptions wait for another",
+    roles: ["billing", "operator"],
+    idempotency: "none",
+    run: async ({ params, actor }) => {
+      const binding = await unbindWallet(tools, bindingId(params), actor);
+      return tools.db.begin(async (tx) => {
+        const customers = await customersById(tx, [binding.customerId]);
+        return show(binding, customers.get(binding.customerId)?.reference ?? null);
+      });
     },
   });
 }

@@ -2,7 +2,7 @@ import { In, MoreThan } from "typeorm";
 import { NotFoundError } from "../kernel/errors.ts";
 import type { BindingId, CustomerId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
-import type { Tx } from "../platform/database.ts";
+import type { Queryable, Tx } from "../platform/database.ts";
 import { type Binding, type BindingState, SUPERSEDED } from "./binding.ts";
 import { bindingTable } from "./customer.table.ts";
 
@@ -146,8 +146,8 @@ export async function supersedePendingBindings(tx: Tx, customerId: CustomerId, n
 }
 
 /** Ends bindings that nobody finished in time; returns how many. For the tick, page by page. */
-export async function expirePendingBindings(tx: Tx, now: Instant, limit: number): Promise<number> {
-  const rows = await tx.query(
+export async function expirePendingBindings(db: Queryable, now: Instant, limit: number): Promise<number> {
+  const rows = await db.query(
     `update bindings set state = 'expired', reason = 'linking was not finished in time', ended_at = $1
       where id in (select id from bindings where state = 'pending' and expires_at <= $1
                     order by expires_at, id limit $2 for update skip locked)

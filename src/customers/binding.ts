@@ -56,15 +56,19 @@ export function isFinishable({ state, reason }: Pick<Binding, "state" | "reason"
 }
 
 /** A token is renewed this long before it ends, so that it outlives the calls it is fetched for. */
-const TOKEN_MARGIN = { seconds: 60 };
+const TOKEN_MARGIN_MS = 60_000;
 /** A token is exchanged at least this often, to learn of a customer who unlinked inside the OVO app. */
-const TOKEN_MAX_AGE = { hours: 24 };
+const TOKEN_MAX_AGE_MS = 24 * 3_600_000;
 
 /** Whether the stored customer token may still be used at `wireNow`; a suspended binding always asks anew. */
-export function tokenIsUsable(binding: Binding, wireNow: Instant): boolean {
+export function tokenIsUsable(
+  binding: Pick<Binding, "state" | "customerToken" | "customerTokenAt" | "customerTokenExpiresAt">,
+  wireNow: Instant,
+): boolean {
   const { state, customerToken, customerTokenAt: at, customerTokenExpiresAt: expiresAt } = binding;
   if (state !== "active" || customerToken === null || at === null || expiresAt === null) return false;
-  return wireNow.plus(TOKEN_MARGIN) <= expiresAt && wireNow < at.plus(TOKEN_MAX_AGE);
+  const nowMs = wireNow.toMillis();
+  return nowMs + TOKEN_MARGIN_MS <= expiresAt.toMillis() && nowMs < at.toMillis() + TOKEN_MAX_AGE_MS;
 }
 
 /** The gateway's word for "unlinked" is also its word for "your keys are wrong": one refusal proves nothing. */

@@ -3,6 +3,7 @@ import type { CustomerToken, ExchangeAnswer, Gateway, ReadFailure } from "../gat
 import type { BindingId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Clock } from "../platform/clock.ts";
+import { coalesce } from "../platform/coalesce.ts";
 import type { Database, Tx } from "../platform/database.ts";
 import type { Sealer } from "../platform/secrets.ts";
 import { sleep } from "../platform/timer.ts";
@@ -20,6 +21,7 @@ import { sealToken } from "./seal-token.ts";
 import {
   countActiveBindings,
   countSuspendedSince,
+  findTokens,
   leaseExchange,
   releaseExchange,
   revokeBinding,
@@ -53,15 +55,36 @@ export type CustomerTokens = (id: BindingId, options?: { readonly force?: boolea
  * is on the wire: within the process by sharing it, between processes by a lease on the row.
  */
 export function customerTokens(tools: TokenTools): CustomerTokens {
+  const stored = coalesce(MAX_SET, (ids: readonly BindingId[]) => readStored(tools, ids));
   const flying = new Map<string, Promise<TokenAnswer>>();
+  const find = async (id: BindingId, force: boolean): Promise<TokenAnswer> =>
+    (force ? null : await stored(id)) ?? findToken(tools, id, force);
   return (id, { force = false } = {}) => {
     const key = `${id} ${force}`;
     const shared = flying.get(key);
     if (shared !== undefined) return shared;
-    const flight = findToken(tools, id, force).finally(() => flying.delete(key));
+    const flight = find(id, force).finally(() => flying.delete(key));
     flying.set(key, flight);
     return flight;
   };
+}
+
+/** A page of collections asks for all its tokens at once, and nearly all of them are there. */
+const MAX_SET = 250;
+
+/** The token of each binding where the stored one will do, else null; in the order given. */
+async function readStored(
+  { db, sealer, wireNow }: TokenTools,
+  ids: readonly BindingId[],
+): Promise<(TokenAnswer | null)[]> {
+  const rows = new Map((await db.begin((tx) => findTokens(tx, ids))).map((row) => [row.id, row]));
+  const now = wireNow();
+  return ids.map((id) => {
+    const row = rows.get(id);
+    if (row === undefined || row.customerToken === null || !tokenIsUsable(row, now)) return null;
+    const token = sealer.open(row.customerToken, sealContext("customer_token", id));
+    return { kind: "token", token, fresh: false };
+  });
 }
 
 /** Another process's exchange takes a second; whoever waits longer comes back with its next step. */

@@ -1,9 +1,38 @@
 import type { BindingId } from "../kernel/ids.ts";
-import type { Instant } from "../kernel/time.ts";
+import { type Instant, instantOrNull } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
+import type { Binding } from "./binding.ts";
 
 /** Four calls (exchange, own token, exchange, refresh) of 20 s each, and a little. */
 const EXCHANGE_LEASE = "90 seconds";
+
+/** What a stored token is judged by. The token is sealed. */
+export type StoredToken = Pick<
+  Binding,
+  "id" | "state" | "customerToken" | "customerTokenAt" | "customerTokenExpiresAt"
+>;
+
+/** The stored tokens of these bindings; those that are not there are left out. */
+export async function findTokens(tx: Tx, ids: readonly BindingId[]): Promise<StoredToken[]> {
+  type Row = Pick<StoredToken, "id" | "state" | "customerToken"> & {
+    at: Date | null;
+    expires_at: Date | null;
+  };
+  const rows = await tx.query<Row>(
+    `select id, state, customer_token as "customerToken", customer_token_at as at,
+            customer_token_expires_at as expires_at
+       from bindings
+      where id = any($1::uuid[])
+      order by id
+      limit $2`,
+    [ids, ids.length],
+  );
+  return rows.map(({ at, expires_at, ...row }) => ({
+    ...row,
+    customerTokenAt: instantOrNull(at),
+    customerTokenExpiresAt: instantOrNull(expires_at),
+  }));
+}
 
 /** Takes the sole right to exchange for this binding, unless somebody has it; real time, the database's clock. */
 export async function leaseExchange(tx: Tx, id: BindingId): Promise<boolean> {

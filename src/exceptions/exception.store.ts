@@ -39,7 +39,7 @@ export async function openExceptions(tx: Tx, exceptions: readonly NewException[]
   await tx.query(
     `insert into exceptions (kind, subject, invoice_id, reference, amount, says, facts, opened_at)
      select kind, subject, invoice_id, reference, amount, says, facts, opened_at
-       from jsonb_to_recordset($1::jsonb) as met (kind text, subject text, invoice_id uuid, reference text,
+       from json_to_recordset($1::json) as met (kind text, subject text, invoice_id uuid, reference text,
                                                   amount bigint, says text, facts jsonb, opened_at timestamptz)
       order by kind, subject
          on conflict on constraint exceptions_one_per_fact do nothing`,

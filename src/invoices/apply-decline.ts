@@ -7,7 +7,7 @@ import type { Circumstances } from "./circumstances.ts";
 import { type Consequences, contradicted, unchanged } from "./consequences.ts";
 import { afterDecline, type DunningPolicy } from "./dunning.ts";
 import type { Facts } from "./facts.ts";
-import type { Invoice } from "./invoice.ts";
+import { backToPlanAt, type Invoice } from "./invoice.ts";
 import { nextRung } from "./next-step.ts";
 
 type Declined = Extract<Verdict, { kind: "declined" }>;
@@ -40,6 +40,7 @@ export function applyDecline(circumstances: Circumstances, verdict: Declined): C
       attempt: failed,
       invoice: { ...facts.invoice, nextActionAt: rungElsewhere(facts, failed) },
     };
+  if (attempt.kind === "sale") return pageEnded(circumstances, failed, verdict);
   if (verdict.declineClass === "config") return ourMistake(circumstances, failed, verdict);
   if (isStaleCustomerToken(facts, failed)) return renewCustomerToken(circumstances, failed);
   return dun(circumstances, failed, verdict);
@@ -53,8 +54,23 @@ function rungElsewhere({ attempts }: Facts, failed: Attempt): Instant | null {
 /** The first refusal of the customer's token may only mean that it is old; the second means that the wallet is gone. */
 function isStaleCustomerToken(facts: Facts, failed: Attempt): boolean {
   const refused = (attempt: Attempt) => /^401\d\d0[24]$/.test(attempt.code ?? "");
-  const before = facts.attempts.filter((other) => other.number < failed.number);
+  const before = facts.attempts.filter((other) => other.kind === "recurring" && other.number < failed.number);
   return refused(failed) && !before.some(refused);
+}
+
+/** Canceled, run out or refused: the invoice goes back to its plan, or to what it waited for. No step, no budget. */
+function pageEnded({ facts, now }: Circumstances, failed: Attempt, verdict: Declined): Consequences {
+  const says = `the page of ${failed.reference} ended unpaid (${verdict.code} ${verdict.message})`.slice(
+    0,
+    200,
+  );
+  const refusedUs = verdict.declineClass === "config";
+  return {
+    ...unchanged(facts, failed),
+    invoice: { ...facts.invoice, nextActionAt: backToPlanAt(facts.invoice, now) },
+    exceptions: refusedUs ? [{ kind: "our_mistake", says, amount: failed.amount }] : [],
+    decision: { rule: "pay_link.ended", says },
+  };
 }
 
 function renewCustomerToken({ facts, now }: Circumstances, failed: Attempt): Consequences {

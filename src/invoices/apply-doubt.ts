@@ -1,6 +1,6 @@
 import type { Verdict } from "../gateway/gateway.ts";
 import type { Instant } from "../kernel/time.ts";
-import { type AttemptState, isLive, mayHaveLeft } from "./attempt.ts";
+import { type Attempt, type AttemptState, isLive, mayHaveLeft } from "./attempt.ts";
 import { type Circumstances, codeOf } from "./circumstances.ts";
 import { type Consequences, contradicted, unchanged, withRequest } from "./consequences.ts";
 import { afterNotSent } from "./dunning.ts";
@@ -12,6 +12,7 @@ import {
   NOT_FOUND_TIMES,
   reviewReason,
 } from "./inquiry-ladder.ts";
+import { backToPlanAt, type Invoice } from "./invoice.ts";
 
 /** Our own token refused this often for one reference means that our keys are wrong. */
 const MAX_TOKEN_REFUSALS = 2;
@@ -91,7 +92,9 @@ export function applyNotFound({
     news.realMsSinceSent >= notFoundBlindMs;
   const firstNotFoundAt = attempt.firstNotFoundAt ?? (counts ? now : null);
   const notFoundCount = counts ? attempt.notFoundCount + 1 : attempt.notFoundCount;
+  // What a person might still pay is asked about to the end of the ladder, and never sent again.
   const proved =
+    attempt.kind === "recurring" &&
     notFoundCount >= NOT_FOUND_TIMES &&
     firstNotFoundAt !== null &&
     now.toMillis() - firstNotFoundAt.toMillis() >= NOT_FOUND_SPREAD_MS;
@@ -118,12 +121,17 @@ function neverLeft({ facts, attempt, now }: Pick<Circumstances, "facts" | "attem
   return {
     ...unchanged(facts, attempt),
     attempt: { ...attempt, state: "failed", message: "never left", closedAt: now },
-    invoice: { ...facts.invoice, nextActionAt: facts.invoice.state === "open" ? now : null },
+    invoice: { ...facts.invoice, nextActionAt: afterNeverLeft(facts.invoice, attempt, now) },
     decision: {
       rule: "never_left",
       says: `${attempt.reference} never left: given up, nothing was asked of the customer`,
     },
   };
+}
+
+function afterNeverLeft(invoice: Invoice, attempt: Attempt, now: Instant): Instant | null {
+  if (invoice.state !== "open") return null;
+  return attempt.kind === "sale" ? backToPlanAt(invoice, now) : now;
 }
 
 /** The request was turned away unread, or never left: the same reference may be sent again. */
@@ -140,6 +148,7 @@ export function applyNotProcessed(
   // A worker whose lease is over knows only about its own request; the attempt is in other hands.
   if (news.leaseNo !== facts.invoice.leaseNo) return unchanged(facts, attempt);
   if (mayHaveLeft(attempt, null)) return applyDoubt({ ...circumstances, attempt }, code);
+  if (attempt.kind === "sale") return pageNotAsked({ facts, attempt, now }, code);
   const count = facts.invoice.notSentCount + 1;
   const refusals = attempt.requests.filter((request) => /^401\d\d0[13]$/.test(request.code ?? "")).length;
   const renewing = verdict.kind === "token_refused" && refusals < MAX_TOKEN_REFUSALS;
@@ -152,6 +161,20 @@ export function applyNotProcessed(
     decision: { rule: "not_sent", says: `${code}: nothing left us; the same reference is sent again` },
     slowDownMs: verdict.kind === "busy" ? BUSY_SILENCE_MS : 0,
     stop: wrongKeys ? { reason: `the gateway refuses our token (${code})`, until: "an_hour" } : null,
+  };
+}
+
+/** Nobody saw a page. The reference is given up once the gateway confirms that it never came; the plan stays. */
+function pageNotAsked(
+  { facts, attempt, now }: Pick<Circumstances, "facts" | "attempt" | "now">,
+  code: string,
+): Consequences {
+  const nextActionAt = firstInquiryAt(attempt, now);
+  return {
+    ...unchanged(facts, attempt),
+    attempt: { ...attempt, state: "unsent" },
+    invoice: { ...facts.invoice, nextActionAt },
+    decision: { rule: "not_sent", says: `${code}: the page was not asked for; it is confirmed and given up` },
   };
 }
 

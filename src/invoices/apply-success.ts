@@ -32,13 +32,15 @@ export function applyPaid(circumstances: Circumstances, verdict: Paid): Conseque
   return { ...after, exceptions: [...late, ...after.exceptions], attempt: succeeded };
 }
 
-/** Was paid and then given back by the gateway: the money came, and a person must see that it went. */
+/** Was paid and then given back: the money came, and a person must see that it went, unless we asked for all of it. */
 export function applyRefunded(
   circumstances: Circumstances,
   verdict: Extract<Verdict, { kind: "refunded" }>,
 ): Consequences {
   const paid = applyPaid(circumstances, { ...verdict, kind: "paid", payee: null, mismatch: null });
-  const says = `the gateway says that ${circumstances.attempt.reference} was refunded`;
+  const { reference, refundAsked, amount } = circumstances.attempt;
+  if (refundAsked >= amount) return paid;
+  const says = `the gateway says that ${reference} was refunded`;
   return { ...paid, exceptions: [...paid.exceptions, note("refunded_at_gateway", says, verdict.amount)] };
 }
 
@@ -60,19 +62,21 @@ function settleInvoice({ facts, now }: Circumstances, succeeded: Attempt): Conse
     notSentCount: 0,
     endReason: null,
   };
+  // Nobody else moves it away from past due, so that the usual case costs nothing.
+  const settled = facts.subscription.state === "past_due" ? ("active" as const) : null;
   switch (invoice.state) {
     case "open":
       return {
         ...leave,
         invoice: paid,
-        subscription: "active",
+        subscription: settled,
         decision: { rule: "verdict.paid", says: `paid: ${formatRupiah(succeeded.amount)}` },
       };
     case "uncollectible":
       return {
         ...leave,
         invoice: paid,
-        subscription: "active",
+        subscription: settled,
         exceptions: [note("paid_after_write_off", "paid after it was written off", succeeded.amount)],
         decision: { rule: "verdict.paid", says: "paid after it was written off" },
       };

@@ -6,7 +6,7 @@ import { applyPaid, applyRefunded } from "./apply-success.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Circumstances, codeOf } from "./circumstances.ts";
 import { type Consequences, unchanged, withRequest } from "./consequences.ts";
-import { lookAgainAt } from "./inquiry-ladder.ts";
+import { firstLookAt, lookAgainAt } from "./inquiry-ladder.ts";
 import type { News } from "./news.ts";
 
 /**
@@ -75,10 +75,7 @@ function applyAccepted(
     firstNotFoundAt: null,
     notFoundProved: false,
   };
-  const askAt =
-    news.source === "inquiry"
-      ? lookAgainAt(policy, attempt, now)
-      : attempt.lastSentAt.plus(policy.inquiryLadderMs[0] ?? 0);
+  const askAt = news.source === "inquiry" ? lookAgainAt(policy, attempt, now) : firstLookAt(policy, attempt);
   const nextActionAt = known.state === "review" ? facts.invoice.nextActionAt : askAt;
   return { ...leave, attempt: known, invoice: { ...facts.invoice, nextActionAt, notSentCount: 0 } };
 }

@@ -19,7 +19,7 @@ export async function insertAttempts(tx: Tx, attempts: readonly NewAttempt[], no
   await tx.query(
     `insert into payment_attempts (invoice_id, number, reference, kind, amount, decision_id, created_at, last_sent_at)
      select x.invoice_id, x.number, x.reference, x.kind, x.amount, x.decision_id, $2, $2
-       from jsonb_to_recordset($1::jsonb) as x (invoice_id uuid, number int, reference text, kind text, amount bigint,
+       from json_to_recordset($1::json) as x (invoice_id uuid, number int, reference text, kind text, amount bigint,
               decision_id bigint)`,
     [
       JSON.stringify(
@@ -50,7 +50,7 @@ export async function saveAttempts(
             inquiries = x.inquiries, not_found_count = x.not_found_count, first_not_found_at = x.first_not_found_at,
             not_found_proved = x.not_found_proved, refusal_noticed_at = x.refusal_noticed_at, resends = x.resends,
             review_reason = x.review_reason, last_sent_at = x.last_sent_at, closed_at = x.closed_at
-       from jsonb_to_recordset($1::jsonb) as x (invoice_id uuid, number int, state text, decline_class text, code text,
+       from json_to_recordset($1::json) as x (invoice_id uuid, number int, state text, decline_class text, code text,
               message text, gateway_reference text, accepted boolean, inquire_at timestamptz, inquiries int,
               not_found_count int, first_not_found_at timestamptz, not_found_proved boolean,
               refusal_noticed_at timestamptz, resends int, review_reason text, last_sent_at timestamptz,
@@ -70,17 +70,30 @@ function toRecord(invoiceId: InvoiceId, attempt: Attempt) {
     message: attempt.message,
     gateway_reference: attempt.gatewayReference,
     accepted: attempt.accepted,
-    inquire_at: attempt.inquireAt?.toISO() ?? null,
+    inquire_at: attempt.inquireAt?.toJSDate() ?? null,
     inquiries: attempt.inquiries,
     not_found_count: attempt.notFoundCount,
-    first_not_found_at: attempt.firstNotFoundAt?.toISO() ?? null,
+    first_not_found_at: attempt.firstNotFoundAt?.toJSDate() ?? null,
     not_found_proved: attempt.notFoundProved,
-    refusal_noticed_at: attempt.refusalNoticedAt?.toISO() ?? null,
+    refusal_noticed_at: attempt.refusalNoticedAt?.toJSDate() ?? null,
     resends: attempt.resends,
     review_reason: attempt.reviewReason,
-    last_sent_at: attempt.lastSentAt.toISO(),
-    closed_at: attempt.closedAt?.toISO() ?? null,
+    last_sent_at: attempt.lastSentAt.toJSDate(),
+    closed_at: attempt.closedAt?.toJSDate() ?? null,
   };
+}
+
+/** Notes how much of a payment we have asked back: the gateway's word that it was refunded is then no surprise. */
+export async function noteRefundAsked(
+  tx: Tx,
+  { invoiceId, attemptNumber }: { readonly invoiceId: InvoiceId; readonly attemptNumber: number },
+  asked: number,
+): Promise<void> {
+  await tx.query(`update payment_attempts set refund_asked = $3 where invoice_id = $1 and number = $2`, [
+    invoiceId,
+    attemptNumber,
+    asked,
+  ]);
 }
 
 /** Which attempt a reference of ours belongs to; unknown references are left out. */

@@ -37,6 +37,8 @@ export type Attempt = {
   readonly reviewReason: string | null;
   readonly lastSentAt: Instant;
   readonly closedAt: Instant | null;
+  /** What we have asked the gateway to give back of it; refused refunds do not count. */
+  readonly refundAsked: Rupiah;
   readonly requests: readonly PaymentRequestRow[];
 };
 
@@ -48,4 +50,18 @@ export function isLive(attempt: Attempt): boolean {
 /** True when some request other than `exceptId` may have reached the gateway. */
 export function mayHaveLeft(attempt: Attempt, exceptId: string | null): boolean {
   return attempt.requests.some((request) => request.id !== exceptId && request.state !== "unsent");
+}
+
+/** A re-send begins the proof of "not found" anew; a reference that never left is simply sent. */
+export function sentAgain(attempt: Attempt, now: Instant): Attempt {
+  return {
+    ...attempt,
+    state: "requested",
+    lastSentAt: now,
+    resends: attempt.notFoundProved ? attempt.resends + 1 : attempt.resends,
+    inquiries: 0,
+    notFoundCount: 0,
+    firstNotFoundAt: null,
+    notFoundProved: false,
+  };
 }

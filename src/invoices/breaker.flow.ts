@@ -1,4 +1,5 @@
 import { openExceptions } from "../exceptions/exception.store.ts";
+import { realNow } from "../platform/real-time.ts";
 import { addCalls, countRecentCalls, forgetCalls, lockBreaker, saveBreaker } from "./breaker.store.ts";
 import { afterCalls, type CallCounts } from "./breaker.ts";
 import type { CollectTools } from "./collect-tools.ts";
@@ -9,9 +10,11 @@ import type { CollectTools } from "./collect-tools.ts";
  */
 export async function reportCalls(tools: CollectTools, report: CallCounts): Promise<void> {
   if (report.calls === 0) return;
+  const { breaker: seen, recent } = await addCalls(tools.db, report);
+  // Whether it changes does not depend on the time; what it changes to is decided under the lock.
+  if (afterCalls(seen, report, recent, tools.breakerPercent, realNow()).state === seen.state) return;
   const changed = await tools.db.begin(async (tx) => {
     const now = await tools.clock.now(tx);
-    await addCalls(tx, report);
     const breaker = await lockBreaker(tx);
     const after = afterCalls(breaker, report, await countRecentCalls(tx), tools.breakerPercent, now);
     if (after.state === breaker.state) return null;

@@ -1,5 +1,5 @@
 import { type Instant, instant } from "../kernel/time.ts";
-import type { Tx } from "../platform/database.ts";
+import type { Database, Queryable, Tx } from "../platform/database.ts";
 import { type Breaker, type CallCounts, COUNTED_SECONDS } from "./breaker.ts";
 
 type Row = { state: Breaker["state"]; half_open_at: Date | null; trials: number };
@@ -30,14 +30,32 @@ export async function saveBreaker(tx: Tx, breaker: Breaker): Promise<void> {
   ]);
 }
 
-/** Adds `report` to the current slot of one second (real time, of the database) and drops slots nobody counts. */
-export async function addCalls(tx: Tx, { calls, bad }: CallCounts): Promise<void> {
-  await tx.query(
-    `insert into call_counts (slot, calls, bad) values (date_trunc('second', clock_timestamp()), $1, $2)
-     on conflict (slot) do update set calls = call_counts.calls + excluded.calls, bad = call_counts.bad + excluded.bad`,
-    [calls, bad],
+/**
+ * Adds `report` to the current slot of one second (real time, of the database). Answers the breaker's state and the
+ * counts of the last half minute, `report` included. One statement, because all workers meet in this row.
+ */
+export async function addCalls(
+  db: Database,
+  { calls, bad }: CallCounts,
+): Promise<{ readonly breaker: Breaker; readonly recent: CallCounts }> {
+  const [row] = await db.query<Row & CallCounts>(
+    `with added as (
+       insert into call_counts (slot, calls, bad) values (date_trunc('second', clock_timestamp()), $1, $2)
+       on conflict (slot) do update set calls = call_counts.calls + excluded.calls, bad = call_counts.bad + excluded.bad)
+     select b.state, b.half_open_at, b.trials, $1 + coalesce(sum(c.calls), 0)::int as calls,
+            $2 + coalesce(sum(c.bad), 0)::int as bad
+       from breaker b
+       left join call_counts c on c.slot > clock_timestamp() - make_interval(secs => $3)
+      where b.id = 1
+      group by b.id`,
+    [calls, bad, COUNTED_SECONDS],
   );
-  await tx.query(`delete from call_counts where slot < clock_timestamp() - interval '10 minutes'`);
+  return { breaker: fromRow(row === undefined ? [] : [row]), recent: row ?? { calls, bad } };
+}
+
+/** Drops slots that nobody counts any more. */
+export async function dropOldCounts(db: Queryable): Promise<void> {
+  await db.query(`delete from call_counts where slot < clock_timestamp() - interval '10 minutes'`);
 }
 
 /** All calls of the last half minute, of all workers. */

@@ -1,5 +1,5 @@
 import { DateTime } from "luxon";
-import type { Instant, LocalDate } from "../kernel/time.ts";
+import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
 
 /** Times of day between which a wallet may be charged; null: always. Bounds inclusive-exclusive, in `zone`. */
 export type ChargeWindow = { readonly from: string; readonly to: string } | null;
@@ -7,12 +7,11 @@ export type ChargeWindow = { readonly from: string; readonly to: string } | null
 /** The next moment, `now` included, at which a payment may leave. */
 export function nextOpening(window: ChargeWindow, zone: string, now: Instant): Instant {
   if (window === null) return now;
-  const local = now.setZone(zone);
-  const today = local.toISODate() as LocalDate;
+  const today = localDateAt(now, zone);
   const opens = at(today, window.from, zone);
   if (now < opens) return opens;
   if (now < at(today, window.to, zone)) return now;
-  return at(local.plus({ days: 1 }).toISODate() as LocalDate, window.from, zone);
+  return at(now.setZone(zone).plus({ days: 1 }).toISODate() as LocalDate, window.from, zone);
 }
 
 /** Where a day without a charge window begins for billing: late enough that people are awake. */
@@ -24,5 +23,15 @@ export function openingOn(date: LocalDate, window: ChargeWindow, zone: string): 
 }
 
 function at(date: LocalDate, time: string, zone: string): Instant {
-  return DateTime.fromISO(`${date}T${time}`, { zone }).toUTC() as Instant;
+  const asked = `${date}T${time} ${zone}`;
+  const known = moments.get(asked);
+  if (known !== undefined) return known;
+  const moment = DateTime.fromISO(`${date}T${time}`, { zone }).toUTC() as Instant;
+  if (moments.size >= MAX_MOMENTS) moments.clear();
+  moments.set(asked, moment);
+  return moment;
 }
+
+/** Every charge of a day asks for the same few moments, and zones are slow to look up. */
+const moments = new Map<string, Instant>();
+const MAX_MOMENTS = 1_000;

@@ -23,7 +23,7 @@ export async function insertDecisions(
   const rows = await tx.query<{ id: string }>(
     `insert into decisions (invoice_id, attempt_number, at, rule, says, facts, policy_version, next_action_at)
      select x.invoice_id, x.attempt_number, $2, x.rule, x.says, x.facts, x.policy_version, x.next_action_at
-       from jsonb_to_recordset($1::jsonb) as x (position int, invoice_id uuid, attempt_number int, rule text, says text,
+       from json_to_recordset($1::json) as x (position int, invoice_id uuid, attempt_number int, rule text, says text,
               facts jsonb, policy_version int, next_action_at timestamptz)
       order by x.position
      returning id::text as id`,
@@ -37,7 +37,7 @@ export async function insertDecisions(
           says: decision.says,
           facts: decision.facts,
           policy_version: decision.policyVersion,
-          next_action_at: decision.nextActionAt?.toISO() ?? null,
+          next_action_at: decision.nextActionAt?.toJSDate() ?? null,
         })),
       ),
       now.toJSDate(),

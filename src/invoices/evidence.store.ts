@@ -17,7 +17,7 @@ export async function insertEvidence(tx: Tx, news: readonly News[], now: Instant
             at, raw)
      select x.invoice_id, x.attempt_number, x.reference, x.gateway_reference, x.source, x.status, x.verdict, x.amount,
             $2, x.raw
-       from jsonb_to_recordset($1::jsonb) as x (invoice_id uuid, attempt_number int, reference text,
+       from json_to_recordset($1::json) as x (invoice_id uuid, attempt_number int, reference text,
               gateway_reference text, source text, status text, verdict text, amount bigint, raw text)
      on conflict (reference, gateway_reference, status, amount) where source = 'notification' do nothing`,
     [JSON.stringify(news.map(toRecord)), now.toJSDate()],

@@ -35,13 +35,15 @@ const INVOICE_COLUMNS = `id, subscription_id, customer_id, amount, bills_on::tex
   retry_at, waiting_for, lease_no, first_failed_at, dunning_step, requests_used, not_sent_count, balance_failures,
   config_refusals, asked_at, end_reason`;
 
+// "is true" keeps the plan on the primary key: the index of what is due would fit as well, and read all that is due.
+
 /** Locks those of `ids` that are due and that nobody holds, in id order; rows that another worker has are skipped. */
 export async function lockDueInvoices(tx: Tx, ids: readonly InvoiceId[], now: Instant): Promise<Invoice[]> {
   const rows = await tx.query<InvoiceRow>(
     `select ${INVOICE_COLUMNS}
        from invoices
       where id = any($1::uuid[])
-        and next_action_at <= $2
+        and (next_action_at <= $2) is true
         and (leased_until is null or leased_until <= clock_timestamp())
       order by id
         for update skip locked`,
@@ -63,9 +65,13 @@ export async function lockInvoices(tx: Tx, ids: readonly InvoiceId[]): Promise<I
 export async function loadFacts(tx: Tx, invoices: readonly Invoice[], now: Instant): Promise<Facts[]> {
   if (invoices.length === 0) return [];
   const ids = invoices.map((invoice) => invoice.id);
-  const surroundings = new Map((await findSurroundings(tx, ids)).map((row) => [row.id, row]));
-  const attempts = groupBy(await findAttempts(tx, ids), (row) => row.invoiceId);
-  const stops = await findStops(tx, now);
+  const [around, attempted, stops] = await Promise.all([
+    findSurroundings(tx, ids),
+    findAttempts(tx, ids),
+    findStops(tx, now),
+  ]);
+  const surroundings = new Map(around.map((row) => [row.id, row]));
+  const attempts = groupBy(attempted, (row) => row.invoiceId);
   return invoices.flatMap((invoice) => {
     const around = surroundings.get(invoice.id);
     if (around === undefined) return [];
@@ -150,6 +156,7 @@ type AttemptRow = {
   review_reason: string | null;
   last_sent_at: Date;
   closed_at: Date | null;
+  refund_asked: string;
   requests: PaymentRequestRow[] | null;
 };
 
@@ -161,6 +168,7 @@ async function findAttempts(
     `select a.invoice_id, a.number, a.reference, a.kind, a.amount, a.state, a.decline_class, a.code, a.message,
             a.gateway_reference, a.accepted, a.inquire_at, a.inquiries, a.not_found_count, a.first_not_found_at,
             a.not_found_proved, a.refusal_noticed_at, a.resends, a.review_reason, a.last_sent_at, a.closed_at,
+            a.refund_asked,
             (select json_agg(json_build_object('id', r.id::text, 'externalId', r.external_id, 'state', r.state,
                                                'code', r.code) order by r.id)
                from requests r
@@ -218,6 +226,7 @@ function attemptFromRow(row: AttemptRow): Attempt {
     reviewReason: row.review_reason,
     lastSentAt: instant(row.last_sent_at),
     closedAt: instantOrNull(row.closed_at),
+    refundAsked: rupiah(Number(row.refund_asked)),
     requests: row.requests ?? [],
   };
 }

@@ -1,3 +1,4 @@
+import { PAY_PAGE_MINUTES } from "../gateway/gateway.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Attempt } from "./attempt.ts";
 import type { DunningPolicy } from "./dunning.ts";
@@ -14,15 +15,21 @@ export const NOT_FOUND_SPREAD_MS = 60 * 60_000;
 const REFUSAL_NOTICE_PATIENCE_HOURS = 24;
 
 /** The earliest moment at which asking about `attempt` makes sense, `now` included. */
-export function firstInquiryAt(attempt: Attempt, now: Instant): Instant {
+export function firstInquiryAt(attempt: Pick<Attempt, "lastSentAt">, now: Instant): Instant {
   const ready = attempt.lastSentAt.plus(FIRST_INQUIRY_AFTER_MS);
   return ready > now ? ready : now;
+}
+
+/** When an order that was taken in is first asked about: a page, when it has run out. */
+export function firstLookAt(policy: DunningPolicy, { kind, lastSentAt }: Attempt): Instant {
+  if (kind === "recurring") return lastSentAt.plus(policy.inquiryLadderMs[0] ?? 0);
+  return lastSentAt.plus({ minutes: PAY_PAGE_MINUTES }).plus(FIRST_INQUIRY_AFTER_MS);
 }
 
 /** When to look at `attempt` again after an inquiry that settled nothing: no later than the patience with it ends. */
 export function lookAgainAt(
   policy: DunningPolicy,
-  { inquiries, refusalNoticedAt }: Attempt,
+  { inquiries, refusalNoticedAt }: Pick<Attempt, "inquiries" | "refusalNoticedAt">,
   now: Instant,
 ): Instant {
   const gap = policy.inquiryLadderMs[inquiries];
@@ -32,7 +39,11 @@ export function lookAgainAt(
 }
 
 /** Why an attempt in doubt now needs a person, or null while asking still makes sense. */
-export function reviewReason(policy: DunningPolicy, attempt: Attempt, now: Instant): string | null {
+export function reviewReason(
+  policy: DunningPolicy,
+  attempt: Pick<Attempt, "inquiries" | "refusalNoticedAt" | "lastSentAt">,
+  now: Instant,
+): string | null {
   const noticed = attempt.refusalNoticedAt;
   if (noticed !== null && now >= noticed.plus({ hours: REFUSAL_NOTICE_PATIENCE_HOURS }))
     return "a failure was notified and no inquiry has answered for 24 hours";

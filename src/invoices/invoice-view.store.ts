@@ -5,7 +5,8 @@ import type { Tx } from "../platform/database.ts";
 const INVOICE_VIEW = `i.id, s.reference as subscription, c.reference as customer, p.code as plan, i.kind,
   i.period_index, i.period_start::text as period_start, i.period_end::text as period_end, i.bills_on::text as bills_on,
   i.amount, i.state, i.waiting_for, i.next_action_at, i.first_failed_at, i.dunning_step, i.end_reason, i.created_at,
-  i.paid_at, i.closed_at`;
+  i.paid_at, i.closed_at,
+  (select coalesce(sum(r.amount), 0) from refunds r where r.invoice_id = i.id and r.state = 'refunded') as refunded`;
 const INVOICE_FROM = `from invoices i join subscriptions s on s.id = i.subscription_id
   join customers c on c.id = i.customer_id join plans p on p.id = s.plan_id`;
 
@@ -69,7 +70,7 @@ export async function viewAttempts(tx: Tx, id: string): Promise<Row[]> {
   const rows = await tx.query<Row>(
     `select a.number, a.reference, a.kind, a.amount, a.state, a.decline_class, a.code, a.message, a.gateway_reference,
             a.accepted, a.inquiries, a.not_found_count, a.resends, a.review_reason, a.inquire_at, a.created_at,
-            a.last_sent_at, a.closed_at,
+            a.last_sent_at, a.closed_at, a.refund_asked, w.redirect_url, w.ends_at as page_ends_at,
             (select coalesce(json_agg(json_build_object('external_id', r.external_id, 'state', r.state, 'code', r.code,
                        'at', r.at, 'written_at', r.written_at, 'answered_at', r.answered_at) order by r.id), '[]')
                from requests r where r.invoice_id = a.invoice_id and r.attempt_number = a.number) as requests,
@@ -77,6 +78,7 @@ export async function viewAttempts(tx: Tx, id: string): Promise<Row[]> {
                        'amount', e.amount, 'gateway_reference', e.gateway_reference, 'at', e.at) order by e.id), '[]')
                from evidence e where e.invoice_id = a.invoice_id and e.attempt_number = a.number) as evidence
        from payment_attempts a
+       left join pay_pages w on w.invoice_id = a.invoice_id and w.attempt_number = a.number
       where a.invoice_id = $1
       order by a.number
       limit 1000`,
@@ -98,7 +100,10 @@ export async function viewDecisions(tx: Tx, id: string): Promise<Row[]> {
   return rows;
 }
 
+const MONEY = ["amount", "refunded", "refund_asked"];
+
 /** The driver hands bigint over as text; JSON carries whole rupiah as a number. */
 function withNumbers(row: Row): Row {
-  return "amount" in row ? { ...row, amount: Number(row["amount"]) } : row;
+  const money = MONEY.filter((name) => name in row).map((name) => [name, Number(row[name])]);
+  return { ...row, ...Object.fromEntries(money) };
 }

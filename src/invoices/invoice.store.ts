@@ -1,6 +1,6 @@
 import type { InvoiceId, SubscriptionId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
-import type { Tx } from "../platform/database.ts";
+import type { Queryable, Tx } from "../platform/database.ts";
 import type { Invoice } from "./invoice.ts";
 
 /** What happens to the lease when an invoice is saved. */
@@ -39,7 +39,7 @@ export async function saveInvoices(
             end_reason = x.end_reason,
             paid_at = case when x.state = 'paid' then coalesce(i.paid_at, $2) end,
             closed_at = case when x.state <> 'open' then coalesce(i.closed_at, $2) end
-       from jsonb_to_recordset($1::jsonb) as x (id uuid, state text, next_action_at timestamptz, retry_at timestamptz,
+       from json_to_recordset($1::json) as x (id uuid, state text, next_action_at timestamptz, retry_at timestamptz,
               waiting_for text, lease_ms int, released_no int, first_failed_at timestamptz, dunning_step int,
               requests_used int, not_sent_count int, balance_failures int, config_refusals int,
               asked_at timestamptz, end_reason text)
@@ -52,41 +52,43 @@ function toRecord(invoice: Invoice, lease: LeaseChange) {
   return {
     id: invoice.id,
     state: invoice.state,
-    next_action_at: invoice.nextActionAt?.toISO() ?? null,
-    retry_at: invoice.retryAt?.toISO() ?? null,
+    next_action_at: invoice.nextActionAt?.toJSDate() ?? null,
+    retry_at: invoice.retryAt?.toJSDate() ?? null,
     waiting_for: invoice.waitingFor,
     lease_ms: lease.kind === "take" ? lease.leaseMs : null,
     released_no: lease.kind === "release" ? lease.leaseNo : null,
-    first_failed_at: invoice.firstFailedAt?.toISO() ?? null,
+    first_failed_at: invoice.firstFailedAt?.toJSDate() ?? null,
     dunning_step: invoice.dunningStep,
     requests_used: invoice.requestsUsed,
     not_sent_count: invoice.notSentCount,
     balance_failures: invoice.balanceFailures,
     config_refusals: invoice.configRefusals,
-    asked_at: invoice.askedAt?.toISO() ?? null,
+    asked_at: invoice.askedAt?.toJSDate() ?? null,
     end_reason: invoice.endReason,
   };
 }
+
+const LOWEST_ID = "00000000-0000-0000-0000-000000000000";
 
 /** Where a search for due invoices goes on: after this row of the same order. */
 export type RingCursor = { readonly at: string; readonly id: InvoiceId };
 
 /** Invoices that want attention at `now` and that nobody holds, oldest first. Locks nothing: a bell is only a bell. */
 export async function findInvoicesToRing(
-  tx: Tx,
+  db: Queryable,
   now: Instant,
   limit: number,
   after: RingCursor | null,
 ): Promise<RingCursor[]> {
-  return tx.query<RingCursor>(
+  return db.query<RingCursor>(
     `select id, next_action_at::text as at
        from invoices
       where next_action_at <= $1
         and (leased_until is null or leased_until <= clock_timestamp())
-        and ($3::timestamptz is null or (next_action_at, id) > ($3, $4))
+        and (next_action_at, id) > ($3::timestamptz, $4::uuid)
       order by next_action_at, id
       limit $2`,
-    [now.toJSDate(), limit, after?.at ?? null, after?.id ?? null],
+    [now.toJSDate(), limit, after?.at ?? "-infinity", after?.id ?? LOWEST_ID],
   );
 }
 
@@ -154,4 +156,27 @@ export async function wakeWaitingForMethod(tx: Tx, customerId: string, now: Inst
     [customerId, now.toJSDate()],
   );
   return rows.map((row) => row.id);
+}
+
+/** Makes the open invoices of a customer due that nothing is on its way for: their wallet is gone. */
+export async function bringForwardWithoutWallet(
+  tx: Tx,
+  customerId: string,
+  now: Instant,
+): Promise<InvoiceId[]> {
+  const rows = await tx.query<{ id: InvoiceId }>(
+    `with open_ones as (
+       select id from invoices
+        where customer_id = $1 and state = 'open' and waiting_for is null
+        order by id
+          for update)
+     update invoices i
+        set next_action_at = least(i.next_action_at, $2)
+       from open_ones
+      where i.id = open_ones.id
+        and not exists (select 1 from payment_attempts a where a.invoice_id = i.id and a.closed_at is null)
+     returning i.id`,
+    [customerId, now.toJSDate()],
+  );
+  return rows.map((row) => row.id).sort();
 }

@@ -35,3 +35,8 @@ export type Invoice = {
   readonly askedAt: Instant | null;
   readonly endReason: string | null;
 };
+
+/** When an invoice whose page was not paid is looked at again; null where it waits for something that has no time. */
+export function backToPlanAt({ waitingFor }: Pick<Invoice, "waitingFor">, now: Instant): Instant | null {
+  return waitingFor === null || waitingFor === "method" ? now : null;
+}

@@ -24,29 +24,31 @@ export type NewInvoice = {
  */
 export async function insertInvoices(tx: Tx, invoices: readonly NewInvoice[], now: Instant): Promise<void> {
   if (invoices.length === 0) return;
-  await tx.query(
-    `with fresh as (
-       select x.id, x.subscription_id, x.customer_id, x.plan_version_id, x.period_index, x.issue_number,
-              x.period_start, x.period_end, x.bills_on, x.amount, x.next_action_at, x.line_kind, x.line_note
-         from jsonb_to_recordset($1::jsonb) as x (id uuid, subscription_id uuid, customer_id uuid,
-                plan_version_id uuid, period_index int, issue_number int, period_start date, period_end date,
-                bills_on date, amount bigint, next_action_at timestamptz, line_kind text, line_note text)),
-     opened as (
-       insert into invoices (id, subscription_id, customer_id, plan_version_id, period_index, issue_number,
+  const records = JSON.stringify(invoices.map(toRecord));
+  await Promise.all([
+    tx.query(
+      `insert into invoices (id, subscription_id, customer_id, plan_version_id, period_index, issue_number,
               period_start, period_end, bills_on, amount, state, next_action_at, created_at, paid_at, closed_at)
        select id, subscription_id, customer_id, plan_version_id, period_index, issue_number, period_start,
               period_end, bills_on, amount, case when amount = 0 then 'paid' else 'open' end,
               case when amount > 0 then next_action_at end, $2, case when amount = 0 then $2::timestamptz end,
               case when amount = 0 then $2::timestamptz end
-         from fresh
+         from json_to_recordset($1::json) as x (id uuid, subscription_id uuid, customer_id uuid,
+                plan_version_id uuid, period_index int, issue_number int, period_start date, period_end date,
+                bills_on date, amount bigint, next_action_at timestamptz)
         order by id
-       on conflict (id) do nothing
-       returning id)
-     insert into invoice_lines (invoice_id, number, kind, amount, note)
-     select fresh.id, 1, fresh.line_kind, fresh.amount, fresh.line_note
-       from fresh join opened on opened.id = fresh.id`,
-    [JSON.stringify(invoices.map(toRecord)), now.toJSDate()],
-  );
+       on conflict (id) do nothing`,
+      [records, now.toJSDate()],
+    ),
+    tx.query(
+      `insert into invoice_lines (invoice_id, number, kind, amount, note)
+       select id, 1, line_kind, amount, line_note
+         from json_to_recordset($1::json) as x (id uuid, amount bigint, line_kind text, line_note text)
+        order by id
+       on conflict (invoice_id, number) do nothing`,
+      [records],
+    ),
+  ]);
 }
 
 function toRecord(invoice: NewInvoice) {
@@ -61,7 +63,7 @@ function toRecord(invoice: NewInvoice) {
     period_end: invoice.periodEnd,
     bills_on: invoice.billsOn,
     amount: invoice.amount,
-    next_action_at: invoice.nextActionAt.toISO(),
+    next_action_at: invoice.nextActionAt.toJSDate(),
     line_kind: invoice.line.kind,
     line_note: invoice.line.note,
   };

@@ -53,18 +53,21 @@ export function nextStep(facts: Facts, policy: DunningPolicy, now: Instant): Nex
 function stepForLive(facts: Facts, attempt: Attempt, policy: DunningPolicy, now: Instant): NextStep {
   if (attempt.state === "review") return { kind: "rest", nextActionAt: null };
   const reason = reviewReason(policy, attempt, now);
-  if (reason !== null) return { kind: "review", attempt, reason };
+  // The gateway's page may still be payable: only a person may say that it is not.
+  if (reason !== null)
+    return { kind: "review", attempt, reason: attempt.kind === "sale" ? "abandoned page" : reason };
   if (attempt.state === "unsent" && !mayHaveLeft(attempt, null))
     return stepForUnsent(facts, attempt, policy, now);
   if (attempt.notFoundProved) return stepForNotFound(facts, attempt, policy, now);
   const says = `the fate of ${attempt.reference} is not known: ask the gateway`;
-  return inquireWhenReady(attempt, now, "inquire.doubt", says);
+  return inquireWhenReady(facts, attempt, now, { rule: "inquire.doubt", says });
 }
 
 function stepForUnsent(facts: Facts, attempt: Attempt, policy: DunningPolicy, now: Instant): NextStep {
-  const why = whyNotCharge(facts, policy, now);
+  // A page is never asked for again by the machine: somebody has to want to pay.
+  const why = attempt.kind === "sale" ? null : whyNotCharge(facts, policy, now);
   // What the wallet itself refused is as lasting as a hold.
-  if (why === null && facts.invoice.waitingFor === null)
+  if (why === null && attempt.kind !== "sale" && facts.invoice.waitingFor === null)
     return {
       kind: "collect",
       again: attempt,
@@ -74,18 +77,23 @@ function stepForUnsent(facts: Facts, attempt: Attempt, policy: DunningPolicy, no
   if (why?.kind === "wait" && why.until !== null && why.waitingFor === null) return why;
   // Something lasting forbids it: the reference is given up, once the gateway confirms that it never arrived.
   const says = `${attempt.reference} may not be sent any more: confirm it never left`;
-  return inquireWhenReady(attempt, now, "inquire.never_left", says);
+  return inquireWhenReady(facts, attempt, now, { rule: "inquire.never_left", says });
 }
 
 /** No sooner than the gateway can know: until then "not found" proves nothing. */
-function inquireWhenReady(attempt: Attempt, now: Instant, rule: string, says: string): NextStep {
+function inquireWhenReady(
+  { invoice }: Facts,
+  attempt: Attempt,
+  now: Instant,
+  why: { readonly rule: string; readonly says: string },
+): NextStep {
   const earliest = firstInquiryAt(attempt, now);
-  if (earliest <= now) return inquire(attempt, rule, says);
-  return { kind: "wait", until: earliest, waitingFor: null, rule: "inquire.early", says: "too early to ask" };
+  if (earliest <= now) return inquire(attempt, why.rule, why.says);
+  const { waitingFor } = invoice;
+  return { kind: "wait", until: earliest, waitingFor, rule: "inquire.early", says: "too early to ask" };
 }
 
 function stepForNotFound(facts: Facts, attempt: Attempt, policy: DunningPolicy, now: Instant): NextStep {
-  if (attempt.kind === "sale") return { kind: "review", attempt, reason: "abandoned page" };
   if (attempt.accepted)
     return { kind: "review", attempt, reason: "the gateway accepted it and now does not know it" };
   if (attempt.resends >= MAX_RESENDS)

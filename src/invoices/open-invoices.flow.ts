@@ -1,4 +1,5 @@
 import { openExceptions } from "../exceptions/exception.store.ts";
+import type { InvoiceId } from "../kernel/ids.ts";
 import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
 import { isOutage, type Tx } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
@@ -13,11 +14,14 @@ import { invoiceId } from "./reference.ts";
 /** A subscription whose invoice cannot be opened is looked at again after this. */
 const POISON_RECHECK = { hours: 1 };
 
+/** How many subscriptions were claimed, and the invoices that this opened. */
+export type Opened = { readonly claimed: number; readonly invoiceIds: readonly InvoiceId[] };
+
 /**
- * Opens the invoices of up to `limit` subscriptions whose next period has begun, and moves their schedules on;
- * answers how many it claimed. One that fails does not stop its neighbours: it is parked with an exception.
+ * Opens the invoices of up to `limit` subscriptions whose next period has begun, and moves their schedules on. One
+ * that fails does not stop its neighbours: it is parked with an exception.
  */
-export async function openDueInvoices(tools: DecideTools, limit: number): Promise<number> {
+export async function openDueInvoices(tools: DecideTools, limit: number): Promise<Opened> {
   try {
     return await tools.db.begin(async (tx) => openSet(tx, tools, await tools.clock.now(tx), limit));
   } catch (error) {
@@ -26,22 +30,26 @@ export async function openDueInvoices(tools: DecideTools, limit: number): Promis
   }
 }
 
-async function openOneByOne(tools: DecideTools, limit: number): Promise<number> {
-  for (let opened = 0; opened < limit; opened += 1) {
-    const claimed = await openNext(tools);
-    if (!claimed) return opened;
+async function openOneByOne(tools: DecideTools, limit: number): Promise<Opened> {
+  const invoiceIds: InvoiceId[] = [];
+  for (let claimed = 0; claimed < limit; claimed += 1) {
+    const next = await openNext(tools);
+    if (next === null) return { claimed, invoiceIds };
+    invoiceIds.push(...next);
   }
-  return limit;
+  return { claimed: limit, invoiceIds };
 }
 
-async function openNext(tools: DecideTools): Promise<boolean> {
+/** What the next subscription opened, which may be nothing; null when none is due. */
+async function openNext(tools: DecideTools): Promise<readonly InvoiceId[] | null> {
   try {
-    return (await tools.db.begin(async (tx) => openSet(tx, tools, await tools.clock.now(tx), 1))) > 0;
+    const next = await tools.db.begin(async (tx) => openSet(tx, tools, await tools.clock.now(tx), 1));
+    return next.claimed === 0 ? null : next.invoiceIds;
   } catch (error) {
     // With PostgreSQL away nobody is to blame: the next beat begins anew.
     if (isOutage(error)) throw error;
     await parkNext(tools, error);
-    return true;
+    return [];
   }
 }
 
@@ -59,23 +67,22 @@ async function parkNext(tools: DecideTools, error: unknown): Promise<void> {
   });
 }
 
-async function openSet(tx: Tx, tools: DecideTools, now: Instant, limit: number): Promise<number> {
+async function openSet(tx: Tx, tools: DecideTools, now: Instant, limit: number): Promise<Opened> {
   const due = await claimDueSubscriptions(tx, now, limit);
-  if (due.length === 0) return 0;
+  if (due.length === 0) return { claimed: 0, invoiceIds: [] };
   const voided = await countVoidedPeriods(tx, due);
   const windowFrom = tools.policy.window?.from ?? null;
   const plans = due.map((subscription, index) => plan(subscription, voided[index] ?? 0, now, windowFrom));
-  await insertInvoices(
-    tx,
-    plans.flatMap((each) => (each.invoice === null ? [] : [each.invoice])),
-    now,
-  );
-  await saveSchedules(
-    tx,
-    plans.map((each) => each.schedule),
-  );
+  const invoices = plans.flatMap(({ invoice }) => (invoice === null ? [] : [invoice]));
+  await Promise.all([
+    insertInvoices(tx, invoices, now),
+    saveSchedules(
+      tx,
+      plans.map((each) => each.schedule),
+    ),
+  ]);
   failpoint("opening.before-commit");
-  return due.length;
+  return { claimed: due.length, invoiceIds: invoices.map(({ id }) => id) };
 }
 
 type Planned = { readonly invoice: NewInvoice | null; readonly schedule: Schedule };

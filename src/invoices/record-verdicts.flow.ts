@@ -11,7 +11,7 @@ import { insertDecisions } from "./decision.store.ts";
 import { insertEvidence } from "./evidence.store.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
 import type { Facts } from "./facts.ts";
-import { saveInvoices } from "./invoice.store.ts";
+import { type LeaseChange, saveInvoices } from "./invoice.store.ts";
 import type { News } from "./news.ts";
 import { noteExceptions, setStop } from "./note-consequences.flow.ts";
 import { saveRequests } from "./request.store.ts";
@@ -50,13 +50,11 @@ export async function recordVerdictsIn(
   if (news.length === 0) return [];
   const ids = [...new Set(news.map((each) => each.invoiceId))];
   const invoices = await lockInvoices(tx, ids);
-  await insertEvidence(tx, news, now);
-  const facts = await loadFacts(tx, invoices, now);
+  const [facts] = await Promise.all([loadFacts(tx, invoices, now), insertEvidence(tx, news, now)]);
   const newsOf = groupBy(news, (each) => each.invoiceId);
   const told = facts.map((each) => tellAll(tools, each, newsOf.get(each.invoice.id) ?? [], now));
-  await saveFacts(tx, told, now);
   const recorded = told.flatMap((each) => each.recorded);
-  await saveConsequences(tx, tools, recorded, now);
+  await Promise.all([...saveFacts(tx, told, now), ...saveConsequences(tx, tools, recorded, now)]);
   failpoint("verdicts.before-commit");
   return news.map((each) => recorded.find((one) => one.news === each) ?? { news: each, consequences: null });
 }
@@ -78,46 +76,48 @@ function tellAll(tools: DecideTools, before: Facts, news: readonly News[], now: 
   return { before, after, recorded };
 }
 
-async function saveFacts(tx: Tx, told: readonly Told[], now: Instant): Promise<void> {
-  await saveAttempts(
-    tx,
-    told.flatMap(({ before, after }) =>
-      after.attempts
-        .filter((attempt) => !before.attempts.includes(attempt))
-        .map((attempt) => ({ invoiceId: after.invoice.id, attempt })),
+/** The statements do not wait for each other's answers, and PostgreSQL runs them in this order. */
+function saveFacts(tx: Tx, told: readonly Told[], now: Instant): Promise<void>[] {
+  return [
+    saveAttempts(
+      tx,
+      told.flatMap(({ before, after }) =>
+        after.attempts
+          .filter((attempt) => !before.attempts.includes(attempt))
+          .map((attempt) => ({ invoiceId: after.invoice.id, attempt })),
+      ),
     ),
-  );
-  await saveRequests(
-    tx,
-    told.flatMap(({ before, after }) => {
-      const known = new Set(before.attempts.flatMap((attempt) => attempt.requests));
-      return after.attempts.flatMap((attempt) => attempt.requests).filter((request) => !known.has(request));
-    }),
-  );
-  await saveInvoices(
-    tx,
-    told.map(({ after, recorded }) => {
-      // The worker that brings the answer gives its own lease back; news from elsewhere leaves leases alone.
-      const leaseNo = recorded.map((each) => each.news.leaseNo).find((each) => each !== null) ?? null;
-      return {
-        invoice: after.invoice,
-        lease: leaseNo === null ? { kind: "keep" as const } : { kind: "release" as const, leaseNo },
-      };
-    }),
-    now,
-  );
+    saveRequests(
+      tx,
+      told.flatMap(({ before, after }) => {
+        const known = new Set(before.attempts.flatMap((attempt) => attempt.requests));
+        return after.attempts.flatMap((attempt) => attempt.requests).filter((request) => !known.has(request));
+      }),
+    ),
+    saveInvoices(
+      tx,
+      told.flatMap(({ before, after, recorded }) => {
+        // The worker that brings the answer gives its own lease back; news from elsewhere leaves leases alone.
+        const leaseNo = recorded.map((each) => each.news.leaseNo).find((each) => each !== null) ?? null;
+        if (leaseNo === null && after.invoice === before.invoice) return [];
+        const lease: LeaseChange = leaseNo === null ? { kind: "keep" } : { kind: "release", leaseNo };
+        return [{ invoice: after.invoice, lease }];
+      }),
+      now,
+    ),
+  ];
 }
 
-async function saveConsequences(
+function saveConsequences(
   tx: Tx,
   tools: DecideTools,
   recorded: readonly Recorded[],
   now: Instant,
-): Promise<void> {
+): Promise<void>[] {
   const all = recorded.flatMap(({ news, consequences }) =>
     consequences === null ? [] : [{ news, ...consequences }],
   );
-  await insertDecisions(
+  const decisions = insertDecisions(
     tx,
     all.flatMap(({ news, invoice, decision }) =>
       decision === null
@@ -140,7 +140,7 @@ async function saveConsequences(
     ),
     now,
   );
-  await noteExceptions(
+  const exceptions = noteExceptions(
     tx,
     all.map(({ news, exceptions }) => ({
       invoiceId: news.invoiceId,
@@ -150,6 +150,11 @@ async function saveConsequences(
     })),
     now,
   );
-  await saveSubscriptionStates(tx, all);
-  await setStop(tx, all.find((each) => each.stop !== null)?.stop ?? null, tools.policy.zone, now);
+  const stop = all.find((each) => each.stop !== null)?.stop ?? null;
+  return [
+    decisions.then(() => undefined),
+    exceptions,
+    saveSubscriptionStates(tx, all),
+    setStop(tx, stop, tools.policy.zone, now),
+  ];
 }

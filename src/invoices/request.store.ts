@@ -21,7 +21,7 @@ export async function insertRequests(
   const rows = await tx.query<{ id: string; external_id: string }>(
     `insert into requests (invoice_id, attempt_number, external_id, lease_no, body, at)
      select x.invoice_id, x.attempt_number, x.external_id, x.lease_no, x.body, $2
-       from jsonb_to_recordset($1::jsonb) as x (invoice_id uuid, attempt_number int, external_id text, lease_no int,
+       from json_to_recordset($1::json) as x (invoice_id uuid, attempt_number int, external_id text, lease_no int,
               body text)
      returning id::text as id, external_id`,
     [
@@ -48,7 +48,7 @@ export async function saveRequests(tx: Tx, requests: readonly PaymentRequestRow[
     `update requests r
         set state = x.state, code = x.code,
             answered_at = case when x.state = 'answered' then coalesce(r.answered_at, clock_timestamp()) end
-       from jsonb_to_recordset($1::jsonb) as x (id bigint, state text, code text)
+       from json_to_recordset($1::json) as x (id bigint, state text, code text)
       where r.id = x.id and r.state = 'written'`,
     [JSON.stringify(requests.map(({ id, state, code }) => ({ id, state, code })))],
   );

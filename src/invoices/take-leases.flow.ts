@@ -7,7 +7,7 @@ import { monotonicMs } from "../platform/real-time.ts";
 import { markPastDue, markUnpaid } from "../subscriptions/subscription.store.ts";
 import { saveAttempts } from "./attempt.store.ts";
 import { lockBreaker, readBreaker, saveBreaker } from "./breaker.store.ts";
-import { admit } from "./breaker.ts";
+import { admit, type Breaker } from "./breaker.ts";
 import type { CollectTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
 import { loadFacts, lockDueInvoices } from "./facts.store.ts";
@@ -36,9 +36,9 @@ export async function takeLeases(tools: CollectTools, ids: readonly InvoiceId[])
   return tools.db.begin(async (tx) => {
     const now = await tools.clock.now(tx);
     const invoices = await lockDueInvoices(tx, ids, now);
-    const facts = await loadFacts(tx, invoices, now);
+    const [facts, breaker] = await Promise.all([loadFacts(tx, invoices, now), readBreaker(tx)]);
     const steps = facts.map((each) => ({ facts: each, step: nextStep(each, tools.policy, now) }));
-    const decided = await passBreaker(tx, steps, now);
+    const decided = await passBreaker(tx, breaker, steps, now);
     await saveSteps(tx, tools, decided, now);
     failpoint("leases.before-commit");
     return decided.flatMap(({ facts: each, step }) =>
@@ -57,9 +57,14 @@ export async function takeLeases(tools: CollectTools, ids: readonly InvoiceId[])
 }
 
 /** With the line to the gateway broken only a few steps try it; the others wait, in decisions of their own. */
-async function passBreaker(tx: Tx, decided: readonly Decided[], now: Instant): Promise<readonly Decided[]> {
+async function passBreaker(
+  tx: Tx,
+  seen: Breaker,
+  decided: readonly Decided[],
+  now: Instant,
+): Promise<readonly Decided[]> {
   const callers = decided.filter(({ step }) => step.kind === "collect" || step.kind === "inquire");
-  if (callers.length === 0 || (await readBreaker(tx)).state === "closed") return decided;
+  if (callers.length === 0 || seen.state === "closed") return decided;
   const { admitted, othersWaitUntil, after } = admit(await lockBreaker(tx), callers.length, now);
   await saveBreaker(tx, after);
   const held = new Set(callers.slice(admitted));
@@ -80,7 +85,7 @@ async function saveSteps(
   decided: readonly Decided[],
   now: Instant,
 ): Promise<void> {
-  await saveInvoices(
+  const invoices = saveInvoices(
     tx,
     decided.map(({ facts, step }) => ({
       invoice: afterStep(facts.invoice, step),
@@ -89,7 +94,7 @@ async function saveSteps(
     now,
   );
   const told = decided.flatMap(({ facts, step }) => (step.kind === "rest" ? [] : [{ facts, step }]));
-  await insertDecisions(
+  const decisions = insertDecisions(
     tx,
     told.map(({ facts, step }) => ({
       invoiceId: facts.invoice.id,
@@ -106,12 +111,17 @@ async function saveSteps(
     })),
     now,
   );
-  await saveReviews(tx, decided, now);
+  const reviews = saveReviews(tx, decided, now);
   const waits = decided.flatMap(({ facts, step }) => (step.kind === "wait" ? [{ facts, step }] : []));
   const subscriptionsOf = (rule: string) =>
     waits.filter(({ step }) => step.rule === rule).map(({ facts }) => facts.invoice.subscriptionId);
-  await markPastDue(tx, subscriptionsOf("wait.method"));
-  await markUnpaid(tx, subscriptionsOf("dunning.end"));
+  await Promise.all([
+    invoices,
+    decisions,
+    reviews,
+    markPastDue(tx, subscriptionsOf("wait.method")),
+    markUnpaid(tx, subscriptionsOf("dunning.end")),
+  ]);
 }
 
 function afterStep(invoice: Invoice, step: NextStep): Invoice {

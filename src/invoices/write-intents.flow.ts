@@ -6,7 +6,7 @@ import type { Tx } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
 import { realNow } from "../platform/real-time.ts";
 import { insertAttempts, saveAttempts } from "./attempt.store.ts";
-import type { Attempt } from "./attempt.ts";
+import { sentAgain } from "./attempt.ts";
 import type { CollectTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
@@ -136,7 +136,7 @@ async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Inst
     now,
   );
   const fresh = going.flatMap((go, index) => (go.intent.again === null ? [{ go, index }] : []));
-  await insertAttempts(
+  const begun = insertAttempts(
     tx,
     fresh.map(({ go, index }) => ({
       invoiceId: go.intent.invoiceId,
@@ -148,7 +148,7 @@ async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Inst
     })),
     now,
   );
-  await saveAttempts(
+  const again = saveAttempts(
     tx,
     going.flatMap(({ intent, facts, number }) => {
       const attempt = facts.attempts.find((each) => each.number === number);
@@ -157,7 +157,7 @@ async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Inst
         : [{ invoiceId: intent.invoiceId, attempt: sentAgain(attempt, now) }];
     }),
   );
-  return insertRequests(
+  const written = insertRequests(
     tx,
     going.map(({ intent, number, externalId, body }) => ({
       invoiceId: intent.invoiceId,
@@ -168,20 +168,8 @@ async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Inst
     })),
     now,
   );
-}
-
-/** A re-send begins the proof of "not found" anew; a reference that never left is simply sent. */
-function sentAgain(attempt: Attempt, now: Instant): Attempt {
-  return {
-    ...attempt,
-    state: "requested",
-    lastSentAt: now,
-    resends: attempt.notFoundProved ? attempt.resends + 1 : attempt.resends,
-    inquiries: 0,
-    notFoundCount: 0,
-    firstNotFoundAt: null,
-    notFoundProved: false,
-  };
+  const [requestIds] = await Promise.all([written, begun, again]);
+  return requestIds;
 }
 
 function sentence({ available, again }: Intent, { invoice }: Facts, reference: Reference): string {

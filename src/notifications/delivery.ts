@@ -9,6 +9,18 @@ export type DeliveryKind = "payment" | "binding";
  */
 export type DeliveryState = "received" | "handled" | "rejected" | "unmatched";
 
+const FALLBACK = "fallback";
+
+/** How a delivery is marked whose signature fitted only a token that is not ours. */
+export function fallbackForm(signedWith: string, form: string): string {
+  return `${FALLBACK} ${signedWith} ${form}`;
+}
+
+/** True when a delivery proves too little to be believed: the gateway is asked instead. */
+export function isFallback({ signatureForm }: Pick<NewDelivery, "signatureForm">): boolean {
+  return signatureForm.startsWith(FALLBACK);
+}
+
 /** What a binding's notice is sealed with: it carries the wallet owner's authorisation. */
 export function bodyContext(bodyHash: string): string {
   return `inbox.body:${bodyHash}`;
@@ -24,7 +36,7 @@ export type NewDelivery = {
   readonly bodyHash: string;
   /** The attempt's reference as the notice states it; null for bindings and unreadable notices. */
   readonly reference: Reference | null;
-  /** Which spelling of the body the gateway had signed. */
+  /** Which spelling of the body the gateway had signed; and, if it was not ours, with which token. */
   readonly signatureForm: string;
   /** Its X-EXTERNAL-ID came with another body earlier that day: the attempt needs an inquiry. */
   readonly reusedId: boolean;

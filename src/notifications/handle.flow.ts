@@ -7,9 +7,11 @@ import type { DecideTools } from "../invoices/collect-tools.ts";
 import type { News } from "../invoices/news.ts";
 import { recordVerdictsIn } from "../invoices/record-verdicts.flow.ts";
 import type { DeliveryId } from "../kernel/ids.ts";
+import { coalesce } from "../platform/coalesce.ts";
 import type { Tx } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
-import { bodyContext, type Delivery } from "./delivery.ts";
+import { ringRefundsOf } from "../refunds/refund-request.store.ts";
+import { bodyContext, type Delivery, isFallback } from "./delivery.ts";
 import { type DeliveryMark, lockDeliveries, markDeliveries } from "./inbox.store.ts";
 
 /** Tries double their distance from 5 s: the last is about 20 minutes after the first. */
@@ -21,29 +23,49 @@ export type HandleTools = {
   readonly log: Logger;
 };
 
+/** Rows of one transaction, as in collecting. */
+const MAX_SET = 250;
+
+/** Gives stored deliveries their effect. */
+export type DeliveryHandler = (ids: readonly DeliveryId[]) => Promise<void>;
+
 /**
- * Gives stored deliveries their effect, each exactly once: the row is marked in the transaction that records the
- * news. Rows that another worker holds are left to it; a row that cannot be handled does not stop its neighbours.
+ * What answers the bells of one process. Each delivery has its effect exactly once: the row is marked in the
+ * transaction that records the news. Deliveries of bells that come together share their transactions; rows that
+ * another worker holds are left to it; a row that cannot be handled does not stop its neighbours.
  */
-export async function handleDeliveries(tools: HandleTools, ids: readonly DeliveryId[]): Promise<void> {
-  try {
-    await handleSet(tools, ids);
-  } catch (error) {
-    if (ids.length === 1) return handleFailure(tools, ids, error);
-    for (const id of ids) await handleDeliveries(tools, [id]);
-  }
+export function deliveryHandler(tools: HandleTools): DeliveryHandler {
+  const settle = coalesce(MAX_SET, (ids: readonly DeliveryId[]) => settlePayments(tools, ids));
+  const orFail = async <T>(id: DeliveryId, work: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await work();
+    } catch (error) {
+      await noteFailure(tools, id, error);
+      return null;
+    }
+  };
+  return async (ids) => {
+    const rest = await Promise.all(ids.map((id) => orFail(id, () => settle(id))));
+    // They ask the gateway: one after another, and nobody else's payments wait for it.
+    for (const delivery of rest)
+      if (delivery !== null) await orFail(delivery.id, () => handleBinding(tools, delivery));
+  };
 }
 
-async function handleSet(tools: HandleTools, ids: readonly DeliveryId[]): Promise<void> {
-  const bindingNotices = await tools.decide.db.begin(async (tx) => {
-    const deliveries = await lockDeliveries(tx, ids);
-    const payments = deliveries.filter((delivery) => delivery.kind === "payment");
+/** Handles the payments among these; answers, in the order given, those that are about bindings, else null. */
+async function settlePayments(tools: HandleTools, ids: readonly DeliveryId[]): Promise<(Delivery | null)[]> {
+  const deliveries = await tools.decide.db.begin(async (tx) => {
+    const locked = await lockDeliveries(tx, ids);
+    const payments = locked.filter((delivery) => delivery.kind === "payment");
     if (payments.length > 0) await markDeliveries(tx, await recordPayments(tx, tools, payments));
     if (payments.length > 0) failpoint("handling.before-commit");
-    return deliveries.filter((delivery) => delivery.kind === "binding");
+    return locked;
   });
   failpoint("handling.after-commit");
-  for (const delivery of bindingNotices) await handleBinding(tools, delivery);
+  const bindings = new Map(
+    deliveries.filter(({ kind }) => kind === "binding").map((delivery) => [delivery.id, delivery]),
+  );
+  return ids.map((id) => bindings.get(id) ?? null);
 }
 
 async function recordPayments(
@@ -58,14 +80,22 @@ async function recordPayments(
   );
   const marks: DeliveryMark[] = [];
   const news: News[] = [];
-  for (const { id, reference, body, reusedId } of deliveries) {
+  for (const delivery of deliveries) {
+    const { id, reference, body, reusedId } = delivery;
     const notice = readPaymentNotice(body);
     const attempt = reference === null ? undefined : attempts.get(reference);
     if (notice.kind === "bad")
       marks.push({ id, state: "rejected", problem: `${notice.field}: ${notice.outcome}` });
     else if (attempt === undefined)
       marks.push({ id, state: "unmatched", problem: "no attempt has this reference" });
-    else {
+    else if (isFallback(delivery)) {
+      await ringInquiries(tx, attempt, now);
+      marks.push({
+        id,
+        state: "handled",
+        problem: "not signed with our token: the gateway is asked instead",
+      });
+    } else {
       const raw = { httpStatus: null, body };
       const about = { source: "notification", requestId: null, leaseNo: null, realMsSinceSent: 0 } as const;
       news.push({ ...attempt, verdict: notice.verdict, raw, ...about });
@@ -74,9 +104,12 @@ async function recordPayments(
       if (reusedId) await ringInquiries(tx, attempt, now);
     }
   }
+  // Refunds are locked before their invoices, as everywhere.
+  const givenBack = news.filter((each) => each.verdict.kind === "refunded");
+  if (givenBack.length > 0) await ringRefundsOf(tx, givenBack, now);
   const recorded = await recordVerdictsIn(tx, tools.decide, news, now);
   for (const { news: each } of recorded)
-    tools.log.info({ event: "notification.handled", reference: each.reference, verdict: each.verdict.kind });
+    tools.log.debug({ event: "notification.handled", reference: each.reference, verdict: each.verdict.kind });
   return marks;
 }
 
@@ -88,6 +121,9 @@ async function handleBinding(tools: HandleTools, delivery: Delivery): Promise<vo
       markDeliveries(tx, [{ id: delivery.id, state, ...(problem === undefined ? {} : { problem }) }]),
     );
   if (notice.kind === "bad") return mark("rejected", `${notice.field}: ${notice.outcome}`);
+  // A consent is proved by the gateway's own exchange; that there is none, by nothing but the notice.
+  if (isFallback(delivery) && notice.status.toUpperCase() !== "SUCCESS")
+    return mark("handled", "not signed with our token: not believed");
   const outcome = await handleBindingNotice(tools.bindings, notice);
   tools.log.info({ event: "binding.notified", status: notice.status, outcome: outcome.kind });
   if (outcome.kind === "handled") return mark("handled");
@@ -97,15 +133,15 @@ async function handleBinding(tools: HandleTools, delivery: Delivery): Promise<vo
   return mark("received", "the exchange does not confirm it yet");
 }
 
-async function handleFailure(tools: HandleTools, ids: readonly DeliveryId[], error: unknown): Promise<void> {
-  tools.log.error({ event: "delivery.failed", deliveryIds: ids, err: error });
+async function noteFailure(tools: HandleTools, id: DeliveryId, error: unknown): Promise<void> {
+  tools.log.error({ event: "delivery.failed", deliveryId: id, err: error });
   await tools.decide.db.begin(async (tx) => {
-    const rows = await lockDeliveries(tx, ids);
+    const rows = await lockDeliveries(tx, [id]);
     const problem = error instanceof Error ? error.message.slice(0, 300) : "unknown";
     // Our 200 is given and nobody will send it again: it stays, and is tried more and more rarely.
     await markDeliveries(
       tx,
-      rows.map(({ id, state }) => ({ id, state, problem })),
+      rows.map((row) => ({ id: row.id, state: row.state, problem })),
     );
   });
 }

@@ -46,10 +46,17 @@ const SET = 200;
 
 /** Makes the function that stores a delivery: it resolves after the commit, and only then may we say 200. */
 export function receiver(tools: ReceiveTools): (arrival: Arrival) => Promise<Receipt> {
-  return coalesce(SET, (arrivals) => storeArrivals(tools, arrivals));
+  const ring = ringer(tools);
+  return coalesce(SET, (arrivals) => storeArrivals(tools, ring, arrivals));
 }
 
-async function storeArrivals(tools: ReceiveTools, arrivals: readonly Arrival[]): Promise<Receipt[]> {
+type Ring = (ids: readonly DeliveryId[]) => void;
+
+async function storeArrivals(
+  tools: ReceiveTools,
+  ring: Ring,
+  arrivals: readonly Arrival[],
+): Promise<Receipt[]> {
   const { receipts, waiting } = await tools.db.begin(async (tx) => {
     const now = await tools.clock.now(tx);
     const earlier = await findDeliveriesOfToday(tx, distinct(arrivals.map(({ externalId }) => externalId)));
@@ -68,7 +75,7 @@ async function storeArrivals(tools: ReceiveTools, arrivals: readonly Arrival[]):
     return { receipts: judged.map(({ receipt }) => receipt), waiting };
   });
   failpoint("inbox.after-commit");
-  if (waiting.length > 0) void ringOnce(tools, waiting);
+  if (waiting.length > 0) ring(waiting);
   return receipts;
 }
 
@@ -77,12 +84,27 @@ function sealed(sealer: Sealer, delivery: NewDelivery): NewDelivery {
   return { ...delivery, body: sealer.seal(delivery.body, bodyContext(delivery.bodyHash)) };
 }
 
-async function ringOnce(tools: ReceiveTools, waiting: readonly DeliveryId[]): Promise<void> {
-  try {
-    await tools.ring(waiting);
-  } catch (error) {
-    tools.log.warn({ event: "inbox.ring_failed", deliveries: waiting.length, err: error });
-  }
+/** One ring is on its way; what is stored meanwhile shares the next, for a bell costs more than a delivery. */
+function ringer(tools: ReceiveTools): Ring {
+  let waiting: DeliveryId[] = [];
+  let ringing = false;
+  const ringAll = async (): Promise<void> => {
+    ringing = true;
+    while (waiting.length > 0) {
+      const ids = waiting;
+      waiting = [];
+      try {
+        await tools.ring(ids);
+      } catch (error) {
+        tools.log.warn({ event: "inbox.ring_failed", deliveries: ids.length, err: error });
+      }
+    }
+    ringing = false;
+  };
+  return (ids) => {
+    waiting.push(...ids);
+    if (!ringing) void ringAll();
+  };
 }
 
 type Judged = { readonly arrival: Arrival; readonly delivery: NewDelivery; readonly receipt: Receipt };

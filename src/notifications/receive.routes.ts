@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  type FallbackToken,
   type InboundCall,
   type InboundKeys,
   issueToken,
@@ -14,12 +15,15 @@ import type { Reference } from "../kernel/ids.ts";
 import { failpoint } from "../platform/failpoint.ts";
 import type { RawAnswer, RawRoute } from "../platform/http-server.ts";
 import { realNow } from "../platform/real-time.ts";
+import { fallbackForm } from "./delivery.ts";
 import { type Arrival, type Receipt, type ReceiveTools, receiver } from "./receive.flow.ts";
 
 export type ReceiveRouteTools = ReceiveTools & {
   readonly keys: InboundKeys;
   /** PUBLIC_URL: signatures cover the path as the gateway knows it, in front of any proxy. */
   readonly publicUrl: string;
+  /** Tokens that a signature may be made with besides ours, while a merchant is being set up; absent otherwise. */
+  readonly fallbacks?: () => Promise<readonly FallbackToken[]>;
   /** Counts a refused call for the metrics. */
   readonly countRefusal: (service: InboundService, status: number) => void;
 };
@@ -28,8 +32,7 @@ export type ReceiveRouteTools = ReceiveTools & {
 export function receiveRoutes(tools: ReceiveRouteTools): RawRoute[] {
   const receive = receiver(tools);
   const token = (call: InboundCall) => answerTokenCall(tools.keys, call);
-  const notice = (service: "56" | "07") => (call: InboundCall) =>
-    answerNotice(service, tools.keys, receive, call);
+  const notice = (service: "56" | "07") => (call: InboundCall) => answerNotice(service, tools, receive, call);
   return [
     door(tools, "73", "/v1.0/access-token/b2b", token),
     door(tools, "73", "/authorization/v1/access-token/b2b", token),
@@ -72,11 +75,11 @@ async function answerTokenCall(keys: InboundKeys, call: InboundCall): Promise<Ra
 
 async function answerNotice(
   service: "56" | "07",
-  keys: InboundKeys,
+  { keys, fallbacks }: Pick<ReceiveRouteTools, "keys" | "fallbacks">,
   receive: (arrival: Arrival) => Promise<Receipt>,
   call: InboundCall,
 ): Promise<RawAnswer | Refused> {
-  const verified = await verifyNotification(keys, service, call, realNow());
+  const verified = await verifyNotification(keys, service, call, realNow(), fallbacks);
   if (verified.kind === "refused") return verified;
   const notice = service === "56" ? readPaymentNotice(call.rawBody) : readBindingNotice(call.rawBody);
   const receipt = await receive(arrival(service, verified, call.rawBody, notice));
@@ -92,7 +95,7 @@ const FAILED_STATUSES: readonly string[] = ["05", "06"];
 
 function arrival(
   service: "56" | "07",
-  { externalId, form }: VerifiedNotification,
+  { externalId, form, fallback }: VerifiedNotification,
   rawBody: Buffer,
   notice: ReturnType<typeof readPaymentNotice | typeof readBindingNotice>,
 ): Arrival {
@@ -103,7 +106,7 @@ function arrival(
     body: rawBody.toString("utf8"),
     bodyHash: createHash("sha256").update(rawBody).digest("hex"),
     reference: isPayment ? (notice.reference as Reference) : null,
-    signatureForm: form,
+    signatureForm: fallback === undefined ? form : fallbackForm(fallback, form),
     status: notice.kind === "bad" ? null : notice.status,
     amount: isPayment ? notice.amount : null,
     isFailure: isPayment && FAILED_STATUSES.includes(notice.status),

@@ -1,5 +1,11 @@
+import { isOutage } from "./database.ts";
+import { sleep } from "./timer.ts";
+
 /** A member that fails alone this often is not the set's fault. */
 const TRIES_ALONE = 3;
+/** A server that is still away after this many tries is away for longer than its callers should wait. */
+const TRIES_TOGETHER = 3;
+const OUTAGE_PAUSE_MS = 200;
 
 type Waiting<In, Out> = {
   readonly item: In;
@@ -11,7 +17,8 @@ type Waiting<In, Out> = {
  * Turns a flow over a set into one over a single item, without a timer: one flush is in flight, and whatever
  * arrives meanwhile is the next set (at most `max`). `flush` answers in the order it was asked.
  * A set that fails is retried member by member, so that one poisoned row cannot stop its neighbours;
- * a member that fails alone three times rejects.
+ * a member that fails alone three times rejects. With PostgreSQL away no member is to blame: the set is tried again
+ * as it is, for a connection may just have been cut, and then all reject at once.
  */
 export function coalesce<In, Out>(
   max: number,
@@ -38,10 +45,20 @@ async function flushSet<In, Out>(
   set: readonly Waiting<In, Out>[],
   flush: (items: readonly In[]) => Promise<readonly Out[]>,
 ): Promise<void> {
-  try {
-    settle(set, await flush(set.map((member) => member.item)));
-  } catch (error) {
-    for (const member of set) await flushAlone(member, flush, error);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return settle(set, await flush(set.map((member) => member.item)));
+    } catch (error) {
+      if (!isOutage(error)) {
+        for (const member of set) await flushAlone(member, flush, error);
+        return;
+      }
+      if (tries === TRIES_TOGETHER) {
+        for (const { reject } of set) reject(error);
+        return;
+      }
+      await sleep(OUTAGE_PAUSE_MS * tries);
+    }
   }
 }
 
@@ -57,6 +74,7 @@ async function flushAlone<In, Out>(
       return;
     } catch (again) {
       error = again;
+      if (isOutage(again)) break;
     }
   }
   member.reject(error);

@@ -20,6 +20,8 @@ export type GatewayConfig = {
   readonly publicKey: KeyObject;
   /** Client ids that may ask us for a token. */
   readonly notifyClientIds: readonly string[];
+  /** Whether a notification may be signed with DOKU's token or none; it is then never believed by itself. */
+  readonly notifyFallback: boolean;
 };
 
 /** Everything the environment says, checked and parsed. */
@@ -47,6 +49,10 @@ export type Config = {
   /** Above this share of calls without a usable answer sending pauses; 100: never. */
   readonly breakerPercent: number;
   readonly minCharge: Rupiah;
+  /** A payment may be given back for this many days. */
+  readonly refundWindowDays: number;
+  /** Whether a part of a payment may be given back. */
+  readonly refundParts: boolean;
   readonly chargeWindow: { readonly from: string; readonly to: string } | null;
   readonly inquiryLadderMs: readonly number[];
   /** Null unless every DOKU_ variable is given; never null when `needs.gateway`. */
@@ -117,6 +123,7 @@ const VARIABLES = z.object({
   DOKU_PRIVATE_KEY: text(privateKey).optional(),
   DOKU_PUBLIC_KEY: text(publicKey).optional(),
   DOKU_NOTIFY_CLIENT_IDS: text(listOf).optional(),
+  DOKU_NOTIFY_TOKEN: oneOf(["issued", "fallback", "fallback-in-production"]).default("issued"),
   GATEWAY_TIMEOUT_MS: whole(100, 120_000).default(20_000),
   GATEWAY_RATE_PER_SECOND: whole(1, 100_000).default(20),
   BREAKER_PERCENT: whole(1, 100).default(20),
@@ -125,6 +132,8 @@ const VARIABLES = z.object({
   CHARGE_WINDOW: text(chargeWindow).default({ from: "08:00", to: "20:00" }),
   STATUS_INQUIRY_LADDER: text(inquiryLadderMs).prefault("65s,5m,15m,1h,3h,6h,12h,24h"),
   MIN_CHARGE: whole(0, 100_000_000).default(10_000),
+  REFUND_WINDOW_DAYS: whole(1, 365).default(7),
+  REFUND_PARTS: oneOf(["true", "false"]).default("false"),
   TAGIH_CLOCK: oneOf(["real", "turned"]).default("real"),
 });
 
@@ -238,8 +247,13 @@ function missing(given: Given, { gateway = false, api = false }: Needs): string[
 }
 
 function forbidden(given: Given): string[] {
-  if (given.NODE_ENV !== "production" || given.TAGIH_CLOCK !== "turned") return [];
-  return ["TAGIH_CLOCK turned is not for production: leave it out"];
+  if (given.NODE_ENV !== "production") return [];
+  return [
+    ...(given.TAGIH_CLOCK === "turned" ? ["TAGIH_CLOCK turned is not for production: leave it out"] : []),
+    ...(given.DOKU_NOTIFY_TOKEN === "fallback"
+      ? ["DOKU_NOTIFY_TOKEN fallback is for setting up: leave it out, or say fallback-in-production"]
+      : []),
+  ];
 }
 
 function configOf(values: Values): Config {
@@ -260,6 +274,8 @@ function configOf(values: Values): Config {
     gatewayRatePerSecond: values.GATEWAY_RATE_PER_SECOND,
     breakerPercent: values.BREAKER_PERCENT,
     minCharge: rupiah(values.MIN_CHARGE),
+    refundWindowDays: values.REFUND_WINDOW_DAYS,
+    refundParts: values.REFUND_PARTS === "true",
     chargeWindow: values.CHARGE_WINDOW,
     inquiryLadderMs: values.STATUS_INQUIRY_LADDER,
     gateway: gatewayOf(values),
@@ -272,5 +288,6 @@ function gatewayOf(values: Values): GatewayConfig | null {
   if (!baseUrl || !clientId || !secretKey || !privateKey || !publicKey) return null;
   const allowed = values.DOKU_NOTIFY_CLIENT_IDS ?? [];
   const notifyClientIds = allowed.length > 0 ? allowed : [clientId];
-  return { baseUrl, clientId, secretKey, privateKey, publicKey, notifyClientIds };
+  const notifyFallback = values.DOKU_NOTIFY_TOKEN !== "issued";
+  return { baseUrl, clientId, secretKey, privateKey, publicKey, notifyClientIds, notifyFallback };
 }

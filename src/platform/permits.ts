@@ -16,10 +16,9 @@ export type Permits = {
 export function sharedPermits(db: Database, perSecond: number): Permits {
   const burst = Math.max(SMALLEST_BURST, perSecond);
   return {
-    take: (wanted) =>
-      db.begin(async (tx) => {
-        const [row] = await tx.query<{ granted: number }>(
-          `with bucket as (
+    take: async (wanted) => {
+      const [row] = await db.query<{ granted: number }>(
+        `with bucket as (
              select case when blocked_until > clock_timestamp() then 0
                     else least($2, permits + $3 * greatest(0, extract(epoch from clock_timestamp() - refilled_at)))
                     end as available
@@ -30,29 +29,25 @@ export function sharedPermits(db: Database, perSecond: number): Permits {
              from bucket
             where id = 1
            returning least($1, floor(bucket.available))::int as granted`,
-          [wanted, burst, perSecond],
-        );
-        return row?.granted ?? 0;
-      }),
+        [wanted, burst, perSecond],
+      );
+      return row?.granted ?? 0;
+    },
     giveBack: async (count) => {
       if (count <= 0) return;
-      await db.begin((tx) =>
-        tx.query(`update rate_bucket set permits = least($2, permits + $1) where id = 1`, [count, burst]),
-      );
+      await db.query(`update rate_bucket set permits = least($2, permits + $1) where id = 1`, [count, burst]);
     },
     block: async (ms) => {
-      await db.begin((tx) =>
-        tx.query(
-          // Nothing grows during the silence: it must not end with a burst.
-          `with silence as (
+      await db.query(
+        // Nothing grows during the silence: it must not end with a burst.
+        `with silence as (
              select greatest(blocked_until, clock_timestamp() + $1 * interval '1 millisecond') as ends_at
                from rate_bucket where id = 1 for update)
            update rate_bucket
               set blocked_until = silence.ends_at, refilled_at = silence.ends_at, permits = 0
              from silence
             where id = 1`,
-          [ms],
-        ),
+        [ms],
       );
     },
   };

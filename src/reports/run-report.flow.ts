@@ -2,7 +2,7 @@ import { NotFoundError } from "../kernel/errors.ts";
 import { localDateAt } from "../kernel/time.ts";
 import { planByCode } from "../plans/plan.store.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Database, Tx } from "../platform/database.ts";
+import { type Database, planFreely, type Tx } from "../platform/database.ts";
 import { sumByTerm, sumInvoiced } from "./collection.store.ts";
 import { collectionReport, type Grouping } from "./collection.ts";
 import { sumFailedAttempts, sumFailures, sumNotAsked } from "./failures.store.ts";
@@ -46,6 +46,7 @@ export async function runReport(tools: ReportTools, name: string, asked: AskedRe
   return tools.db.begin(async (tx) => {
     // Sums that are read one after the other tie only if nothing is written in between.
     await tx.query("set transaction isolation level repeatable read");
+    await planFreely(tx);
     const asOf = await tools.clock.now(tx);
     const scope = reportScope(asked, localDateAt(asOf, tools.zone));
     if (scope.plan !== null) await planByCode(tx, scope.plan);

@@ -1,10 +1,10 @@
 import type { Instant } from "../kernel/time.ts";
-import type { Tx } from "../platform/database.ts";
+import type { Queryable, Tx } from "../platform/database.ts";
 import { realNow } from "../platform/real-time.ts";
 
 /** Notes that a beat was completed; real time is the database's. */
-export async function saveBeat(tx: Tx, businessNow: Instant): Promise<void> {
-  await tx.query(
+export async function saveBeat(db: Queryable, businessNow: Instant): Promise<void> {
+  await db.query(
     `update scheduler_state set last_tick_at = clock_timestamp(), last_tick_business_at = $1 where id = 1`,
     [businessNow.toJSDate()],
   );

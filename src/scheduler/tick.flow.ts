@@ -3,22 +3,25 @@ import { expirePendingBindings } from "../customers/binding.store.ts";
 import type { DecideTools } from "../invoices/collect-tools.ts";
 import { findInvoicesToRing, type RingCursor } from "../invoices/invoice.store.ts";
 import { openDueInvoices } from "../invoices/open-invoices.flow.ts";
-import type { DeliveryId, InvoiceId } from "../kernel/ids.ts";
+import type { DeliveryId, InvoiceId, RefundId } from "../kernel/ids.ts";
 import { findDeliveriesToRing } from "../notifications/inbox.store.ts";
 import { failpoint } from "../platform/failpoint.ts";
+import { findRefundsToRing } from "../refunds/refund-request.store.ts";
+import { isAnyDue } from "../subscriptions/subscription.store.ts";
 import { saveBeat } from "./scheduler.store.ts";
 
 /** How many rows one page of a beat claims or rings: row locks are held for well under a second. */
 const PAGE = 500;
 /** How many ids one bell carries. */
 const BELL = 250;
-/** A beat opens at most this many pages before it rings what it has: first bells must not wait for a backlog. */
-const PAGES_BEFORE_RINGING = 20;
+/** A beat opens at most this many pages: what was due before them must not wait for a backlog. */
+const PAGES_TO_OPEN = 20;
 
 export type TickTools = {
   readonly decide: DecideTools;
   /** Rings for invoices: one bell of at most 250 ids each. Ringing twice is harmless. */
   readonly ringInvoices: (pages: readonly (readonly InvoiceId[])[]) => Promise<void>;
+  readonly ringRefunds: (ids: readonly RefundId[]) => Promise<void>;
   readonly ringDeliveries: (ids: readonly DeliveryId[]) => Promise<void>;
   /** How many bells wait to be answered; null when the queue does not say. */
   readonly countWaiting: () => Promise<number>;
@@ -28,7 +31,12 @@ export type TickTools = {
 };
 
 /** What a beat did. */
-export type Beat = { readonly opened: number; readonly rung: number; readonly deliveries: number };
+export type Beat = {
+  readonly opened: number;
+  readonly rung: number;
+  readonly refunds: number;
+  readonly deliveries: number;
+};
 
 /**
  * One beat of the house: open what is due, ring for what wants attention, ring for deliveries left behind.
@@ -36,38 +44,66 @@ export type Beat = { readonly opened: number; readonly rung: number; readonly de
  */
 export async function tick(tools: TickTools): Promise<Beat> {
   const { db, clock } = tools.decide;
-  let opened = 0;
-  for (let page = 0; page < PAGES_BEFORE_RINGING; page += 1) {
-    const claimed = await openDueInvoices(tools.decide, PAGE);
-    opened += claimed;
-    if (claimed > 0) failpoint("opening.after-commit");
-    if (claimed < PAGE) break;
-  }
-  await db.begin(async (tx) => expirePendingBindings(tx, await clock.now(tx), PAGE));
-  const rung = await ringDue(tools);
-  const deliveries = await db.begin((tx) => findDeliveriesToRing(tx, PAGE));
+  const opened = await openDue(tools);
+  await expirePendingBindings(db, await clock.now(db), PAGE);
+  const rung = await ringDue(tools, opened);
+  const refunds = await findRefundsToRing(db, await clock.now(db), PAGE);
+  if (refunds.length > 0 && (await tools.countWaiting()) < tools.backlogLimit)
+    await tools.ringRefunds(refunds);
+  const deliveries = await findDeliveriesToRing(db, PAGE);
   if (deliveries.length > 0) await tools.ringDeliveries(deliveries);
-  await db.begin(async (tx) => saveBeat(tx, await clock.now(tx)));
-  if (opened + rung + deliveries.length > 0)
-    tools.log.info({ event: "tick", opened, rung, deliveries: deliveries.length });
-  return { opened, rung, deliveries: deliveries.length };
+  await saveBeat(db, await clock.now(db));
+  const beat = {
+    opened: opened.claimed,
+    rung: opened.rung.size + rung,
+    refunds: refunds.length,
+    deliveries: deliveries.length,
+  };
+  if (beat.opened + beat.rung + beat.refunds + beat.deliveries > 0)
+    tools.log.info({ event: "tick", ...beat });
+  return beat;
 }
 
-async function ringDue(tools: TickTools): Promise<number> {
+type OpenedAndRung = { readonly claimed: number; readonly rung: ReadonlySet<InvoiceId> };
+
+/** Opens page after page, and rings for each at once: the workers are busy while the next one is opened. */
+async function openDue(tools: TickTools): Promise<OpenedAndRung> {
+  const { db, clock } = tools.decide;
+  const rung = new Set<InvoiceId>();
+  let claimed = 0;
+  // Most beats find nothing to open: then one statement is enough to know it.
+  if (!(await isAnyDue(db, await clock.now(db)))) return { claimed, rung };
+  for (let page = 0; page < PAGES_TO_OPEN; page += 1) {
+    const opened = await openDueInvoices(tools.decide, PAGE);
+    claimed += opened.claimed;
+    if (opened.claimed > 0) failpoint("opening.after-commit");
+    if (opened.invoiceIds.length > 0 && (await tools.countWaiting()) < tools.backlogLimit) {
+      await ring(tools, opened.invoiceIds);
+      for (const id of opened.invoiceIds) rung.add(id);
+    }
+    if (opened.claimed < PAGE) break;
+  }
+  return { claimed, rung };
+}
+
+async function ringDue(tools: TickTools, opened: OpenedAndRung): Promise<number> {
   const { db, clock } = tools.decide;
   let rung = 0;
   for (let cursor: RingCursor | null = null; ; ) {
     if ((await tools.countWaiting()) >= tools.backlogLimit) return rung;
     const after: RingCursor | null = cursor;
-    const page: RingCursor[] = await db.begin(async (tx) =>
-      findInvoicesToRing(tx, await clock.now(tx), PAGE, after),
-    );
-    const ids = page.map((row) => row.id);
-    if (page.length > 0) failpoint("bells.before-ring");
-    await tools.ringInvoices([ids.slice(0, BELL), ids.slice(BELL)].filter((bell) => bell.length > 0));
-    if (page.length > 0) failpoint("bells.after-ring");
+    const page: RingCursor[] = await findInvoicesToRing(db, await clock.now(db), PAGE, after);
+    const ids = page.map((row) => row.id).filter((id) => !opened.rung.has(id));
+    await ring(tools, ids);
     rung += ids.length;
     cursor = page.at(-1) ?? null;
     if (page.length < PAGE) return rung;
   }
+}
+
+async function ring(tools: TickTools, ids: readonly InvoiceId[]): Promise<void> {
+  if (ids.length === 0) return;
+  failpoint("bells.before-ring");
+  await tools.ringInvoices([ids.slice(0, BELL), ids.slice(BELL)].filter((bell) => bell.length > 0));
+  failpoint("bells.after-ring");
 }

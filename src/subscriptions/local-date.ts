@@ -1,4 +1,3 @@
-import { DateTime } from "luxon";
 import type { LocalDate } from "../kernel/time.ts";
 
 const DAY_MS = 86_400_000;
@@ -9,7 +8,7 @@ export function daysBetween(from: LocalDate, to: LocalDate): number {
 }
 
 export function plusDays(date: LocalDate, days: number): LocalDate {
-  return dateOf(DateTime.fromMillis(Date.parse(date) + days * DAY_MS, { zone: "utc" }));
+  return dateAt(Date.parse(date) + days * DAY_MS);
 }
 
 /** Months since year 0, so that stepping months is addition. */
@@ -23,10 +22,13 @@ export function dayOfMonth(date: LocalDate): number {
 
 /** `day` of the month, or that month's last day when it is shorter. */
 export function clampedDate(month: number, day: number): LocalDate {
-  const first = DateTime.utc(Math.floor(month / 12), (month % 12) + 1);
-  return dateOf(first.set({ day: Math.min(day, first.daysInMonth ?? day) }));
+  const year = Math.floor(month / 12);
+  // Day 0 of the next month is the last of this one.
+  const lastDay = dayOfMonth(dateAt(Date.UTC(year, (month % 12) + 1, 0)));
+  const digits = (value: number, length: number) => String(value).padStart(length, "0");
+  return `${digits(year, 4)}-${digits((month % 12) + 1, 2)}-${digits(Math.min(day, lastDay), 2)}`;
 }
 
-function dateOf(at: DateTime): LocalDate {
-  return at.toISODate() as LocalDate;
+function dateAt(ms: number): LocalDate {
+  return new Date(ms).toISOString().slice(0, 10);
 }

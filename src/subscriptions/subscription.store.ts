@@ -3,7 +3,7 @@ import type { CustomerId, PlanId, PlanVersionId, SubscriptionId } from "../kerne
 import { rupiah } from "../kernel/money.ts";
 import { type Instant, instant, instantOrNull, type LocalDate } from "../kernel/time.ts";
 import type { IntervalUnit } from "../plans/plan.ts";
-import type { Tx } from "../platform/database.ts";
+import type { Queryable, Tx } from "../platform/database.ts";
 import type { DueSubscription, Schedule, Subscription, SubscriptionState } from "./subscription.ts";
 
 /** Stores a new subscription; throws `ConflictError` when the reference is taken. */
@@ -53,10 +53,8 @@ export const COLUMNS = `s.id, s.reference, s.customer_id, s.plan_id, s.plan_vers
 
 /** Subscriptions to bill at `now`, oldest first, locked; rows that another tick holds are skipped. */
 export async function claimDueSubscriptions(tx: Tx, now: Instant, limit: number): Promise<DueSubscription[]> {
-  const rows = await tx.query<SubscriptionRow & { next_invoice_at: Date; has_live_binding: boolean }>(
-    `select ${COLUMNS},
-            exists (select from bindings b
-                     where b.customer_id = s.customer_id and b.state in ('active', 'suspended')) as has_live_binding
+  const rows = await tx.query<SubscriptionRow & { next_invoice_at: Date }>(
+    `select ${COLUMNS}
        from subscriptions s join plan_versions v on v.id = s.plan_version_id
       where s.next_invoice_at <= $1
       order by s.next_invoice_at, s.id
@@ -70,9 +68,17 @@ export async function claimDueSubscriptions(tx: Tx, now: Instant, limit: number)
       ...subscription,
       amount: subscription.terms.amount,
       nextInvoiceAt: instant(row.next_invoice_at),
-      customerHasLiveBinding: row.has_live_binding,
     };
   });
+}
+
+/** Whether any subscription's next period has begun. */
+export async function isAnyDue(db: Queryable, now: Instant): Promise<boolean> {
+  const [row] = await db.query<{ due: boolean }>(
+    `select exists (select from subscriptions where next_invoice_at <= $1) as due`,
+    [now.toJSDate()],
+  );
+  return row?.due ?? false;
 }
 
 /** Writes where billing stands, for subscriptions whose rows the caller holds. */
@@ -122,6 +128,7 @@ async function moveState(
   set: string,
   from: readonly SubscriptionState[],
 ): Promise<void> {
+  if (ids.length === 0) return;
   await tx.query(
     `update subscriptions set ${set}
       where id in (select id from subscriptions where id = any($1) and state = any($2)

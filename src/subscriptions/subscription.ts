@@ -43,8 +43,6 @@ export type Subscription = {
 export type DueSubscription = Subscription & {
   readonly amount: Rupiah;
   readonly nextInvoiceAt: Instant;
-  /** Whether its customer has an active or suspended binding. */
-  readonly customerHasLiveBinding: boolean;
 };
 
 /** What billing changes about a subscription. */

@@ -9,6 +9,20 @@ const MINUTE_MS = 60_000;
  * A wall time that the zone skips moves forward by the gap; one that occurs twice is its first occurrence.
  */
 export function wakeAt(date: LocalDate, zone: string, windowFrom: string | null): Instant {
+  const asked = `${date} ${zone} ${windowFrom}`;
+  const known = answered.get(asked);
+  if (known !== undefined) return known;
+  const answer = find(date, zone, windowFrom);
+  if (answered.size >= MAX_ANSWERS) answered.clear();
+  answered.set(asked, answer);
+  return answer;
+}
+
+/** Subscriptions that are billed together wake together, and zones are slow to look up. */
+const answered = new Map<string, Instant>();
+const MAX_ANSWERS = 1_000;
+
+function find(date: LocalDate, zone: string, windowFrom: string | null): Instant {
   const wallMs = Date.parse(`${date}T${windowFrom ?? "00:00"}Z`);
   const iana = IANAZone.create(zone);
   // Offsets lie within ±14 h, so a day on either side sees both offsets of any change in between. Not left to

@@ -16,6 +16,8 @@ import {
 /** Three programs and six commands start one after another; a busy machine needs a while. */
 const STORY = { timeout: 90_000 };
 const PATIENCE_MS = 30_000;
+/** A server that stops waits for callers that keep their connections. */
+const LEAVING = { connection: "close" } as const;
 const folder = makeFolder();
 afterAll(folder.remove);
 const tagih = (line: string, env: Environment = {}) => runTagih(line.split(" "), { cwd: folder.path, env });
@@ -298,7 +300,7 @@ async function startServer(env: Environment, port: number): Promise<Started> {
   const serve = start(["serve"], env);
   await until("the server is ready", PATIENCE_MS, async () => {
     if (serve.child.exitCode !== null) throw new Error(`serve ended: ${serve.said().err}`);
-    const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`, { headers: LEAVING }).catch(() => null);
     await answer?.text();
     return answer?.ok === true;
   });
@@ -311,7 +313,11 @@ function client(base: string) {
   const raw = async (method: string, path: string, body?: string) => {
     const answer = await fetch(`${base}/${path}`, {
       method,
-      headers: { authorization: `Bearer ${MERCHANT.apiKey}`, "content-type": "application/json" },
+      headers: {
+        ...LEAVING,
+        authorization: `Bearer ${MERCHANT.apiKey}`,
+        "content-type": "application/json",
+      },
       ...(body === undefined ? {} : { body }),
     });
     return { status: answer.status, json: (await answer.json()) as Json };

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { embeddedStatus, stopEmbedded } from "../../src/platform/embedded/embedded.ts";
-import { makeFolder, runTagih } from "../support/run-tagih.ts";
+import { runTagih } from "../support/run-tagih.ts";
+import { scratchFolder } from "../support/scratch.ts";
 
 /** What one run prints; each sum is counted from the database, the ledger from the gateway's own book. */
 type Document = {
@@ -21,13 +22,13 @@ const TERMS = [
 test("the demo runs in an empty folder, its sums tie, and the gateway's ledger agrees", {
   timeout: 120_000,
 }, async () => {
-  const folder = makeFolder();
-  const demo = join(folder.path, ".tagih/demo");
+  const folder = scratchFolder("tagih-demo");
+  const demo = join(folder, ".tagih/demo");
   onTestFinished(async () => {
     await stopEmbedded(demo);
-    folder.remove();
+    rmSync(folder, { recursive: true, force: true });
   });
-  const { code, out, err } = await runTagih(["demo", "--once", "--json"], { cwd: folder.path });
+  const { code, out, err } = await runTagih(["demo", "--once", "--json"], { cwd: folder });
   expect([code, err]).toEqual([0, ""]);
   const { collection, ledger }: Document = JSON.parse(out);
   const { total } = collection;

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import pg from "pg";
@@ -9,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { embeddedStatus, openEmbedded, stopEmbedded } from "../../src/platform/embedded/embedded.ts";
 import { isAlive, withFileLock } from "../../src/platform/embedded/file-lock.ts";
 import { until } from "../../src/platform/timer.ts";
+import { scratchFolder } from "../support/scratch.ts";
 
 test("what is written is still there after the last process has left and another has come", async () => {
   const dir = freshDir();
@@ -141,8 +141,7 @@ test("a lock is given back when the work fails", async () => {
 });
 
 function freshDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "tagih-embedded-"));
-  chmodSync(dir, 0o755);
+  const dir = scratchFolder("tagih-embedded");
   onTestFinished(async () => {
     await stopEmbedded(dir);
     rmSync(dir, { recursive: true, force: true });

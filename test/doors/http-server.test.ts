@@ -1,5 +1,6 @@
 import { connect } from "node:net";
-import { expect, test } from "vitest";
+import { Agent, request } from "undici";
+import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import {
   AwayError,
@@ -10,6 +11,7 @@ import {
 } from "../../src/kernel/errors.ts";
 import { type ApiRoute, apiRoute, EVERYBODY, ROLES } from "../../src/platform/api-route.ts";
 import type { RawRequest, RawRoute } from "../../src/platform/http-server.ts";
+import { monotonicMs } from "../../src/platform/real-time.ts";
 import { until } from "../../src/platform/timer.ts";
 import { type CallOptions, database, exchange, serverWith } from "../support/http.ts";
 
@@ -344,16 +346,22 @@ test("closing finishes what runs and takes nothing new; a taken port is said so"
 });
 
 test("a server that stops answers whoever still calls, and asks them to leave", async () => {
-  const { server, call } = await serverWith([], { farewellMs: 60_000 });
-  const kept = await call("GET", "/readyz", { role: null });
-  expect(kept).toMatchObject({ status: 200 });
-  expect(kept.headers.get("connection")).toBe("keep-alive");
+  const { server } = await serverWith([], { farewellMs: 60_000 });
+  // One connection for all calls: another one, kept and never used again, would be waited for.
+  const dispatcher = new Agent({ connections: 1 });
+  onTestFinished(() => dispatcher.destroy());
+  const ask = async () => {
+    const { statusCode, headers, body } = await request(`${server.url}/readyz`, { dispatcher });
+    return { status: statusCode, connection: headers["connection"], json: await body.json() };
+  };
+  expect(await ask()).toMatchObject({ status: 200, connection: "keep-alive" });
+  const beganMs = monotonicMs();
   const closed = server.close();
-  const last = await call("GET", "/readyz", { role: null });
-  expect(last).toMatchObject({ status: 503, json: { failing: ["stopping"] } });
-  expect(last.headers.get("connection")).toBe("close");
-  // Long before the minute is over: its last connection is gone.
+  const last = await ask();
+  expect(last).toMatchObject({ status: 503, connection: "close", json: { failing: ["stopping"] } });
+  // Long before the minute is over, and before connections are cut: the last caller has left.
   await closed;
+  expect(monotonicMs() - beganMs).toBeLessThan(10_000);
 });
 
 function refuses(port: number): Promise<boolean> {

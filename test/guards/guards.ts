@@ -12,6 +12,7 @@ export type Guard = {
 };
 
 const INVOICES = "migrations/1796000000006-create-invoices.ts";
+const HOT_ROWS = "migrations/1796000000013-lighten-hot-rows.ts";
 
 export const GUARDS: readonly Guard[] = [
   {
@@ -32,9 +33,9 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: "unique index: one live attempt per invoice",
-    file: INVOICES,
-    find: "create unique index payment_attempts_one_live",
-    replace: "create index payment_attempts_one_live",
+    file: HOT_ROWS,
+    find: "create unique index payment_attempts_one_live on payment_attempts (invoice_id) where closed_at",
+    replace: "create index payment_attempts_one_live on payment_attempts (invoice_id) where closed_at",
     test: "test/store/attempts.test.ts",
     dies: "a second attempt while one is",
   },
@@ -47,13 +48,10 @@ export const GUARDS: readonly Guard[] = [
     dies: "a second invoice for a period",
   },
   {
-    name: "exclusion: periods do not overlap",
-    file: INVOICES,
-    find: `,
-        constraint invoices_periods_do_not_overlap exclude using gist
-          (subscription_id with =, daterange(period_start, period_end) with &&)
-          where (kind = 'period' and state <> 'void')`,
-    replace: "",
+    name: "periods do not overlap",
+    file: HOT_ROWS,
+    find: "where before.period_end > new.period_start)",
+    replace: "where before.period_end > new.period_start and false)",
     test: "test/store/invoices.test.ts",
     dies: "a second invoice for a period",
   },
@@ -76,8 +74,8 @@ export const GUARDS: readonly Guard[] = [
   {
     name: "intent before send: the request row",
     file: "src/invoices/write-intents.flow.ts",
-    find: "  return insertRequests(\n    tx,\n    going.map(",
-    replace: "  return insertRequests(\n    tx,\n    going.slice(going.length).map(",
+    find: "  const written = insertRequests(\n    tx,\n    going.map(",
+    replace: "  const written = insertRequests(\n    tx,\n    going.slice(going.length).map(",
     test: "test/store/attempts.test.ts",
     dies: "leaves attempt, decision and request rows",
   },
@@ -128,6 +126,22 @@ export const GUARDS: readonly Guard[] = [
     replace: "from invoices where id = any($1::uuid[]) order by random() for update`",
     test: "test/store/lock-order.test.ts",
     dies: "two writers of the same invoices",
+  },
+  {
+    name: "unique index: one live refund per payment",
+    file: "migrations/1796000000014-create-refunds.ts",
+    find: "create unique index refunds_one_live",
+    replace: "create index refunds_one_live",
+    test: "test/store/refunds.test.ts",
+    dies: "a payment has one live refund",
+  },
+  {
+    name: "a transaction that is over takes no more statements",
+    file: "src/platform/database.ts",
+    find: `    if (over) throw new InvariantError("a statement came after the end of its transaction");\n`,
+    replace: "",
+    test: "test/store/database.test.ts",
+    dies: "statements side by side share a transaction",
   },
   {
     name: "references are derived",

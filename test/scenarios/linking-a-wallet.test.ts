@@ -57,7 +57,8 @@ async function house() {
   });
   const started: CustomerId[] = [];
   const onActive = async (_tx: unknown, id: CustomerId) => void started.push(id);
-  const tools = { db, clock: turnedClock, sealer: safe, gateway, wireNow: realNow, onActive };
+  const onGone = async () => {};
+  const tools = { db, clock: turnedClock, sealer: safe, gateway, wireNow: realNow, onActive, onGone };
   const customerToken = customerTokens(tools);
   return { ...tools, simulator, customerToken, started, routes: bindingRoutes({ ...tools, customerToken }) };
 }

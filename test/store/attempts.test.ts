@@ -109,6 +109,7 @@ describe("an attempt", () => {
       reviewReason: "seen",
       lastSentAt: NOON.minus({ hours: 3 }),
       closedAt: NOON,
+      refundAsked: rupiah(0),
       requests: [{ id: requestId, externalId: "10000", state: "written", code: null }],
     };
     await db.begin((tx) => saveAttempts(tx, [{ invoiceId: id, attempt }]));

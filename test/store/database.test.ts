@@ -67,6 +67,47 @@ describe("a transaction", () => {
   });
 });
 
+describe("statements side by side", () => {
+  test("share a transaction: one that fails takes the others back, and none comes after it", async () => {
+    const db = await emptyDatabase();
+    const id = await storeInvoice(db);
+    let later: Promise<unknown> = Promise.resolve();
+    const broken = db.begin((tx) => {
+      later = step(tx, id).then(async () => {
+        await rejected(broken);
+        await step(tx, id);
+      });
+      return Promise.all([later, tx.query(`update invoices set amount = $1`, [-1])]);
+    });
+    await expect(broken).rejects.toSatisfy((error) => sqlState(error) === "23514");
+    await expect(later).rejects.toThrow("after the end of its transaction");
+    expect(await steps(db)).toEqual([0]);
+  });
+
+  test("fail with the reason of the first, also for who hears of another", async () => {
+    const db = await emptyDatabase();
+    await storeInvoice(db);
+    let heard: unknown = null;
+    const broken = db.begin((tx) => {
+      const first = tx.query(`update invoices set amount = $1`, [-1]);
+      const second = tx.query(`select id from invoices where id = any($1)`, [[]]).catch((error: unknown) => {
+        heard = error;
+      });
+      return Promise.all([first, second]);
+    });
+    await expect(broken).rejects.toThrow("invoices_amount_not_negative");
+    expect(brokenConstraint(heard)).toBe("invoices_amount_not_negative");
+  });
+
+  test("outside a transaction each commits by itself", async () => {
+    const db = await emptyDatabase();
+    const id = await storeInvoice(db);
+    await db.query(`update invoices set dunning_step = 7 where id = $1`, [id]);
+    await expect(db.query(`update invoices set amount = $1`, [-1])).rejects.toThrow("amount_not_negative");
+    expect(await steps(db)).toEqual([7]);
+  });
+});
+
 describe("an error that is not PostgreSQL's", () => {
   test.each([
     null,
@@ -74,6 +115,7 @@ describe("an error that is not PostgreSQL's", () => {
     new Error("x"),
     { driverError: { code: "ECONNREFUSED" } },
     { driverError: {} },
+    { code: "EPIPE" },
   ])("has neither a state nor a rule: %s", (error) => {
     expect([sqlState(error), brokenConstraint(error)]).toEqual([null, null]);
   });
@@ -85,6 +127,13 @@ test("a server that is not there is said to be away, with the variable to check"
   await expect(opening).rejects.toThrow(AwayError);
   await expect(opening).rejects.toThrow("PostgreSQL does not answer: check DATABASE_URL");
 });
+
+function rejected(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => {},
+    (error: unknown) => error,
+  );
+}
 
 async function step(tx: Tx, id: string | undefined): Promise<void> {
   await tx.query(`update invoices set dunning_step = dunning_step + 1 where id = $1`, [id]);

@@ -24,6 +24,7 @@ const MINUTE_MS = 60_000;
 
 /** Children before parents. */
 const TABLES = [
+  ...["refund_evidence", "refund_requests", "refunds", "pay_pages"],
   ...["evidence", "requests", "payment_attempts", "decisions", "invoice_lines", "invoices"],
   ...["subscriptions", "bindings", "customers", "plan_versions", "plans"],
   ...["exceptions", "stops", "clock", "wire_calls", "inbox"],

@@ -7,17 +7,25 @@ let made = 0;
 
 /** The URL of a new, migrated, empty database on the run's own server. */
 export async function freshDatabaseUrl(): Promise<string> {
-  const serverUrl = inject("serverUrl");
   made += 1;
   const name = `t_${process.pid}_${process.env["VITEST_WORKER_ID"] ?? "0"}_${made}_${Date.now().toString(36)}`;
-  const client = new pg.Client({ connectionString: serverUrl });
+  await onServer(`create database ${name} template tagih_template strategy file_copy`);
+  return inject("serverUrl").replace(/\/tagih$/, `/${name}`);
+}
+
+/** Gives the room of a database back, which may be memory; whoever still speaks to it is cut off. */
+export async function dropDatabase(url: string): Promise<void> {
+  await onServer(`drop database if exists ${new URL(url).pathname.slice(1)} with (force)`);
+}
+
+async function onServer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject("serverUrl") });
   await client.connect();
   try {
-    await client.query(`create database ${name} template tagih_template strategy file_copy`);
+    await client.query(statement);
   } finally {
     await client.end();
   }
-  return serverUrl.replace(/\/tagih$/, `/${name}`);
 }
 
 export type TestDatabase = Database & {
@@ -26,9 +34,13 @@ export type TestDatabase = Database & {
   query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
 };
 
-/** A new, migrated, empty database, opened. Close it when the test ends. */
+/** A new, migrated, empty database, opened. Close it when the test ends: it is gone then. */
 export async function freshDatabase(): Promise<TestDatabase> {
   const url = await freshDatabaseUrl();
   const db = await openHouseDatabase(url, "test", 6);
-  return { ...db, url, query: (sql, parameters) => db.begin((tx) => tx.query(sql, parameters)) };
+  const close = async () => {
+    await db.close();
+    await dropDatabase(url);
+  };
+  return { ...db, url, close, query: (sql, parameters) => db.begin((tx) => tx.query(sql, parameters)) };
 }

@@ -36,6 +36,7 @@ export async function beat(house: House): Promise<void> {
   await tick({
     decide: house.decide,
     ringInvoices: async (pages) => house.ringInvoices(pages.flat()),
+    ringRefunds: house.ringRefunds,
     ringDeliveries: house.ringDeliveries,
     countWaiting: async () => 0,
     backlogLimit: 1,
@@ -81,6 +82,8 @@ async function whatIsDue({ db, clock }: House): Promise<string> {
     tx.query(
       `select (select json_agg(json_build_array(state, waiting_for, next_action_at, leased_until)) from invoices
                 where next_action_at <= $1 or leased_until > clock_timestamp()) as invoices,
+              (select json_agg(json_build_array(refund_reference, state, next_action_at)) from refunds
+                where next_action_at <= $1) as refunds,
               (select json_agg(json_build_array(id, state, problem)) from inbox where state = 'received') as inbox,
               (select json_agg(says) from (select says from decisions order by id desc limit 5) d) as last`,
       [(await clock.now(tx)).toJSDate()],

@@ -7,17 +7,18 @@ import { merchant } from "../../src/app/simulator-command.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import { collector } from "../../src/invoices/collect.flow.ts";
 import type { CollectTools } from "../../src/invoices/collect-tools.ts";
-import type { DeliveryId, InvoiceId } from "../../src/kernel/ids.ts";
+import type { DeliveryId, InvoiceId, RefundId } from "../../src/kernel/ids.ts";
 import type { Instant } from "../../src/kernel/time.ts";
-import { handleDeliveries } from "../../src/notifications/handle.flow.ts";
+import { deliveryHandler } from "../../src/notifications/handle.flow.ts";
 import { setTurnedClock } from "../../src/platform/clock.ts";
 import { loadConfig } from "../../src/platform/config.ts";
 import { freePort } from "../../src/platform/embedded/server.ts";
 import type { HttpServer } from "../../src/platform/http-server.ts";
 import { openLogger } from "../../src/platform/logger.ts";
 import { newEncryptionKey } from "../../src/platform/secrets.ts";
+import { giveBack } from "../../src/refunds/give-back.flow.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/simulator.ts";
-import { freshDatabaseUrl } from "./db.ts";
+import { dropDatabase, freshDatabaseUrl } from "./db.ts";
 import { CLIENT, merchant as ours, gateway as theirs } from "./gateway-calls.ts";
 import { beat, live, moveClocks, settle } from "./hand-bell.ts";
 
@@ -36,6 +37,8 @@ type Options = {
   readonly start?: string;
   readonly window?: string;
   readonly ladder?: string;
+  /** Other variables of the configuration. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** One gateway time-out, ms of real time; stories in which the gateway is silent want a short one. */
   readonly timeoutMs?: number;
   /** Where the gateway is found, when something stands in front of the simulator. */
@@ -84,28 +87,36 @@ export async function buildHouse(options: Options = {}): Promise<TestHouse> {
   const privateKeyPem = pem(theirs.privateKey);
   const simulator = await startSimulator({ now: start, privateKeyPem });
   const port = await freePort();
+  const databaseUrl = await freshDatabaseUrl();
   const config = configFor(options, {
-    DATABASE_URL: await freshDatabaseUrl(),
+    DATABASE_URL: databaseUrl,
     PORT: String(port),
     DOKU_BASE_URL: (await options.through?.(simulator.port)) ?? simulator.url,
     DOKU_PUBLIC_KEY: simulator.publicKeyPem,
   });
   const opened = await openHouse(config, {
     role: "test",
-    databaseUrl: config.databaseUrl ?? "",
+    databaseUrl,
     encryptionKeys: config.encryptionKeys ?? [],
     log: openLogger({ level: "silent", role: "test" }),
     wireNow: () => simulator.now(),
   });
-  const bells = { invoices: new Set<InvoiceId>(), deliveries: new Set<DeliveryId>() };
+  const bells = {
+    invoices: new Set<InvoiceId>(),
+    refunds: new Set<RefundId>(),
+    deliveries: new Set<DeliveryId>(),
+  };
   const house = handRung(opened, bells);
   await house.db.begin((tx) => setTurnedClock(tx, start));
-  let doors = await openDoors(house, { host: "127.0.0.1", port });
+  // Closing doors would wait for the callers that keep a connection: here they are all our own.
+  const place = { host: "127.0.0.1", port, farewellMs: 0 };
+  let doors = await openDoors(house, place);
   simulator.addMerchant(merchant(doors.url, CLIENT, SECRET, publicPem));
   onTestFinished(async () => {
     await simulator.stop();
     await doors.close();
     await house.close();
+    await dropDatabase(databaseUrl);
   });
   let proxied: Proxy = {};
   const gateway = proxyOf(house.collect.gateway, () => proxied);
@@ -113,16 +124,17 @@ export async function buildHouse(options: Options = {}): Promise<TestHouse> {
   // of real time is told in the unit tests.
   const collect = { ...house.collect, gateway, notFoundBlindMs: 0 };
   const worker = collector(collect);
+  const handle = deliveryHandler({ decide: collect, bindings: house.bindings, log: house.log });
   const handleInbox = async () => {
     const ids = drain(bells.deliveries);
-    const tools = { decide: collect, bindings: house.bindings, log: house.log };
-    if (ids.length > 0) await handleDeliveries(tools, ids);
+    await handle(ids);
     return ids.length;
   };
   const answer = async () => {
     const ids = drain(bells.invoices);
-    const [deliveries] = await Promise.all([handleInbox(), worker.collect(ids)]);
-    return ids.length + deliveries;
+    const refunds = drain(bells.refunds);
+    const [deliveries] = await Promise.all([handleInbox(), worker.collect(ids), giveBack(collect, refunds)]);
+    return ids.length + refunds.length + deliveries;
   };
   const home = { house, simulator, answer };
   const request = apiOf(() => doors);
@@ -157,13 +169,13 @@ export async function buildHouse(options: Options = {}): Promise<TestHouse> {
     live: (until) => live(home, until),
     closeDoors: () => doors.close(),
     openDoors: async () => {
-      doors = await openDoors(house, { host: "127.0.0.1", port });
+      doors = await openDoors(house, place);
     },
   };
 }
 
 function configFor(
-  { window = "08:00-20:00", ladder, timeoutMs = 2_000 }: Options,
+  { window = "08:00-20:00", ladder, timeoutMs = 2_000, environment = {} }: Options,
   places: Readonly<Record<string, string>>,
 ) {
   return loadConfig(
@@ -173,6 +185,7 @@ function configFor(
       GATEWAY_TIMEOUT_MS: String(timeoutMs),
       CHARGE_WINDOW: window,
       ...(ladder === undefined ? {} : { STATUS_INQUIRY_LADDER: ladder }),
+      ...environment,
       ...places,
       DOKU_CLIENT_ID: CLIENT,
       DOKU_SECRET_KEY: SECRET,
@@ -190,7 +203,11 @@ function drain<T>(rung: Set<T>): T[] {
   return ids;
 }
 
-type Bells = { readonly invoices: Set<InvoiceId>; readonly deliveries: Set<DeliveryId> };
+type Bells = {
+  readonly invoices: Set<InvoiceId>;
+  readonly refunds: Set<RefundId>;
+  readonly deliveries: Set<DeliveryId>;
+};
 
 /** The same house with bells that only note who rang. */
 function handRung(house: House, bells: Bells): House {
@@ -198,6 +215,9 @@ function handRung(house: House, bells: Bells): House {
     ...house,
     ringInvoices: async (ids) => {
       for (const id of ids) bells.invoices.add(id);
+    },
+    ringRefunds: async (ids) => {
+      for (const id of ids) bells.refunds.add(id);
     },
     ringDeliveries: async (ids) => {
       for (const id of ids) bells.deliveries.add(id);
@@ -213,6 +233,9 @@ function proxyOf(real: Gateway, methods: () => Proxy): Gateway {
     balance: (token) => (methods().balance ?? real.balance)(token),
     pay: (request) => (methods().pay ?? real.pay)(request),
     inquire: (request) => (methods().inquire ?? real.inquire)(request),
+    startPayPage: (request) => (methods().startPayPage ?? real.startPayPage)(request),
+    refund: (request) => (methods().refund ?? real.refund)(request),
+    inquireRefund: (request) => (methods().inquireRefund ?? real.inquireRefund)(request),
   };
 }
 

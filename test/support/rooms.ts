@@ -16,17 +16,14 @@ import { insertSubscription } from "../../src/subscriptions/subscription.store.t
 import type { Subscription } from "../../src/subscriptions/subscription.ts";
 import { freshDatabaseUrl } from "./db.ts";
 
-export type RoomsDatabase = Database & {
-  /** One statement in its own transaction. */
-  query<Row = Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
-};
+export type RoomsDatabase = Database;
 
 /** A new, migrated, empty database that knows the tables of plans and customers; closed when the test ends. */
 export async function roomsDatabase(): Promise<RoomsDatabase> {
   const entities = [planTable, planVersionTable, customerTable, bindingTable];
   const db = await openDatabase({ url: await freshDatabaseUrl(), role: "test", poolSize: 6, entities });
   onTestFinished(() => db.close());
-  return { ...db, query: (sql, parameters) => db.begin((tx) => tx.query(sql, parameters)) };
+  return db;
 }
 
 /** A moment of UTC. */

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { openHouse } from "../../src/app/house.ts";
 import { collector } from "../../src/invoices/collect.flow.ts";
 import { collectJob } from "../../src/invoices/collect.job.ts";
+import { deliveryHandler } from "../../src/notifications/handle.flow.ts";
 import { handleJob } from "../../src/notifications/handle.job.ts";
 import { loadConfig } from "../../src/platform/config.ts";
 import { BELLS, openBellWorker } from "../../src/platform/queue.ts";
@@ -28,7 +29,7 @@ const gate = once(orders, "line");
 const stopped = once(orders, "close");
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-const handling = { decide: house.decide, bindings: house.bindings, log };
+const handling = deliveryHandler({ decide: house.decide, bindings: house.bindings, log });
 const workers = Array.from({ length: WORKERS }, (_, number) => {
   const collecting = collector(house.collect);
   const answers = {

@@ -37,9 +37,15 @@ describe("success", () => {
       const after = apply([attempt({ state: "pending" })], news(source, paid()));
       expect(after.invoice).toMatchObject({ state: "paid", nextActionAt: null, waitingFor: null });
       expect(after.attempt.state).toBe("succeeded");
-      expect(after.subscription).toBe("active");
+      expect(after.subscription).toBe(null);
     },
   );
+
+  it("makes a subscription in dunning active again", () => {
+    const { subscription } = facts();
+    const change = { subscription: { ...subscription, state: "past_due" } } as const;
+    expect(apply([attempt()], news("answer", paid()), change).subscription).toBe("active");
+  });
 
   it("wins over an earlier refusal, cancels the planned retry and calls a person", () => {
     const failed = attempt({ state: "failed", declineClass: "funds", code: "4035414", closedAt: NOW });

@@ -47,3 +47,19 @@ it("a member that fails with its set and then alone succeeds", async () => {
   });
   expect(await echo(1)).toBe(1);
 });
+
+it("with PostgreSQL away a set is tried again as it is, and then all of it is rejected at once", async () => {
+  const sizes: number[] = [];
+  let away = 1;
+  const echo = coalesce<number, number>(10, async (items) => {
+    sizes.push(items.length);
+    if (sizes.length <= away) throw Object.assign(new Error("terminating connection"), { code: "57P01" });
+    return items;
+  });
+  expect(await Promise.all([1, 2, 3].map(echo))).toEqual([1, 2, 3]);
+  expect(sizes).toEqual([3, 3]);
+  away = 100;
+  const settled = await Promise.allSettled([1, 2, 3].map(echo));
+  expect(settled.every(({ status }) => status === "rejected")).toBe(true);
+  expect(sizes).toEqual([3, 3, 3, 3, 3]);
+});

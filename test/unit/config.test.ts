@@ -48,6 +48,8 @@ test("nothing set is a machine for trying out: embedded database, its queue, sen
   expect(loadConfig({}, {})).toEqual({
     production: false,
     breakerPercent: 20,
+    refundWindowDays: 7,
+    refundParts: false,
     logLevel: "info",
     databaseUrl: null,
     redisUrl: null,
@@ -296,3 +298,17 @@ function temporaryFolder(): string {
   });
   return dir;
 }
+
+test("a fall-back for notifications is for setting up, and has to be said in so many words in production", () => {
+  const take = (DOKU_NOTIFY_TOKEN?: string) =>
+    loadConfig(
+      { ...doku, ...(DOKU_NOTIFY_TOKEN === undefined ? {} : { DOKU_NOTIFY_TOKEN }) },
+      { gateway: true },
+    );
+  expect(take().gateway.notifyFallback).toBe(false);
+  expect(take("fallback").gateway.notifyFallback).toBe(true);
+  const production = { ...doku, NODE_ENV: "production" };
+  expect(problemsOf({ ...production, DOKU_NOTIFY_TOKEN: "fallback" }).join()).toContain("DOKU_NOTIFY_TOKEN");
+  const said = problemsOf({ ...production, DOKU_NOTIFY_TOKEN: "fallback-in-production" });
+  expect(said.join()).not.toContain("DOKU_NOTIFY_TOKEN");
+});

@@ -70,6 +70,7 @@ export function attempt(change: Partial<Attempt> = {}): Attempt {
     reviewReason: null,
     lastSentAt: NOW,
     closedAt: null,
+    refundAsked: rupiah(0),
     requests: [{ id: `${number}1`, externalId: "1", state: "written", code: null }],
     ...change,
   };

@@ -1,8 +1,13 @@
 import axios from "axios";
 import { AwayError } from "../../kernel/errors.ts";
+import { randomHex } from "../../platform/random.ts";
 
 /** The merchant's own programs, as the demo plays them: they only know the HTTP API. */
-export type ApiClient = { post(path: string, body: object): Promise<Record<string, unknown>> };
+export type ApiClient = {
+  post(path: string, body: object): Promise<Record<string, unknown>>;
+  get(path: string): Promise<Record<string, unknown>>;
+  delete(path: string): Promise<Record<string, unknown>>;
+};
 
 /** Calls in flight at once: a merchant's import, not a load test. */
 const AT_ONCE = 16;
@@ -15,12 +20,22 @@ export function apiClient(url: string, key: string): ApiClient {
     maxRedirects: 0,
     validateStatus: () => true,
   });
+  const call = async (method: string, path: string, body?: object) => {
+    // Calls that move money need a key; the demo makes each of them once.
+    const headers = method === "POST" ? { "idempotency-key": randomHex(8) } : {};
+    const { status, data } = await http.request<Record<string, unknown>>({
+      method,
+      url: path,
+      data: body,
+      headers,
+    });
+    if (status >= 300) throw new AwayError(`${method} ${path} answered ${status}: ${String(data["detail"])}`);
+    return data;
+  };
   return {
-    post: async (path, body) => {
-      const { status, data } = await http.post<Record<string, unknown>>(path, body);
-      if (status >= 300) throw new AwayError(`POST ${path} answered ${status}: ${String(data["detail"])}`);
-      return data;
-    },
+    post: (path, body) => call("POST", path, body),
+    get: (path) => call("GET", path),
+    delete: (path) => call("DELETE", path),
   };
 }
 

@@ -6,6 +6,7 @@ import { renderReport, reportBody } from "../../reports/render-report.ts";
 import { ties } from "../../reports/report.ts";
 import { runReport } from "../../reports/run-report.flow.ts";
 import { untilToldToStop } from "../process.ts";
+import { followOneCustomer } from "./one-customer.ts";
 import { compareLedger, live, loadSample, type Narrator } from "./play.ts";
 import { readSample } from "./sample.ts";
 import { buildStage, type Stage } from "./stage.ts";
@@ -45,6 +46,7 @@ async function play(stage: Stage, options: DemoOptions, narrate: Narrator): Prom
   await loadSample(stage, sample, START, narrate);
   const end = START.plus({ days: DAYS }) as Instant;
   await live(stage, sample, { start: START, end }, narrate);
+  await followOneCustomer(stage, end, narrate);
   const good = await tell(stage, end, options, (monotonicMs() - startedMs) / 1_000);
   if (options.once !== true) {
     narrate(`The API stays up at ${stage.doors.url}/api/v1 (Authorization: Bearer ${stage.apiKey}),`);
