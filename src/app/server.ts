@@ -11,7 +11,13 @@ import { AwayError } from "../kernel/errors.ts";
 import { receiveRoutes } from "../notifications/receive.routes.ts";
 import { planRoutes } from "../plans/plan.routes.ts";
 import type { ApiRoute } from "../platform/api-route.ts";
-import { type HttpServer, openHttpServer, type RawRoute, type ReadyCheck } from "../platform/http-server.ts";
+import {
+  type HttpServer,
+  type HttpServerTools,
+  openHttpServer,
+  type RawRoute,
+  type ReadyCheck,
+} from "../platform/http-server.ts";
 import { pingQueue } from "../platform/queue.ts";
 import { refundRoutes } from "../refunds/refund.routes.ts";
 import { reportRoutes } from "../reports/reports.routes.ts";
@@ -25,7 +31,7 @@ export const MAX_CLOCK_SKEW_MS = 2_000;
 /** Opens the HTTP doors of a house: the merchant's API, the gateway's calls on us, health and readiness. */
 export function openDoors(
   house: House,
-  options: { readonly host: string; readonly port: number },
+  options: Pick<HttpServerTools, "host" | "port" | "farewellMs">,
 ): Promise<HttpServer> {
   return openHttpServer({
     ...options,

@@ -25,10 +25,17 @@ export async function recordVerdicts(tools: DecideTools, news: readonly News[]):
   const recorded = await tools.db.begin(async (tx) =>
     recordVerdictsIn(tx, tools, news, await tools.clock.now(tx)),
   );
-  for (const { news: each, consequences } of recorded) {
-    const { invoiceId, reference, source, verdict } = each;
+  logVerdicts(tools, recorded);
+  return recorded;
+}
+
+/** One line a piece of news; that the gateway took an order in, as nearly always, only when somebody debugs. */
+export function logVerdicts({ log }: Pick<DecideTools, "log">, recorded: readonly Recorded[]): void {
+  for (const { news, consequences } of recorded) {
+    const { invoiceId, reference, source, verdict } = news;
+    const level = verdict.kind === "accepted" ? "debug" : "info";
     const states = { attempt: consequences?.attempt.state, invoice: consequences?.invoice.state };
-    tools.log.info({
+    log[level]({
       event: "invoice.verdict",
       invoiceId,
       reference,
@@ -37,7 +44,6 @@ export async function recordVerdicts(tools: DecideTools, news: readonly News[]):
       ...states,
     });
   }
-  return recorded;
 }
 
 /** As `recordVerdicts`, inside the caller's transaction: evidence first, then the locks in id order, then the effects. */

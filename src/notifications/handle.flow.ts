@@ -5,7 +5,7 @@ import { readBindingNotice, readPaymentNotice } from "../gateway/snap/notices.ts
 import { findAttemptsByReference, ringInquiries } from "../invoices/attempt.store.ts";
 import type { DecideTools } from "../invoices/collect-tools.ts";
 import type { News } from "../invoices/news.ts";
-import { recordVerdictsIn } from "../invoices/record-verdicts.flow.ts";
+import { logVerdicts, type Recorded, recordVerdictsIn } from "../invoices/record-verdicts.flow.ts";
 import type { DeliveryId } from "../kernel/ids.ts";
 import { coalesce } from "../platform/coalesce.ts";
 import type { Tx } from "../platform/database.ts";
@@ -54,14 +54,17 @@ export function deliveryHandler(tools: HandleTools): DeliveryHandler {
 
 /** Handles the payments among these; answers, in the order given, those that are about bindings, else null. */
 async function settlePayments(tools: HandleTools, ids: readonly DeliveryId[]): Promise<(Delivery | null)[]> {
-  const deliveries = await tools.decide.db.begin(async (tx) => {
+  const { deliveries, recorded } = await tools.decide.db.begin(async (tx) => {
     const locked = await lockDeliveries(tx, ids);
     const payments = locked.filter((delivery) => delivery.kind === "payment");
-    if (payments.length > 0) await markDeliveries(tx, await recordPayments(tx, tools, payments));
-    if (payments.length > 0) failpoint("handling.before-commit");
-    return locked;
+    if (payments.length === 0) return { deliveries: locked, recorded: [] };
+    const done = await recordPayments(tx, tools, payments);
+    await markDeliveries(tx, done.marks);
+    failpoint("handling.before-commit");
+    return { deliveries: locked, recorded: done.recorded };
   });
   failpoint("handling.after-commit");
+  logVerdicts(tools, recorded);
   const bindings = new Map(
     deliveries.filter(({ kind }) => kind === "binding").map((delivery) => [delivery.id, delivery]),
   );
@@ -72,7 +75,7 @@ async function recordPayments(
   tx: Tx,
   tools: HandleTools,
   deliveries: readonly Delivery[],
-): Promise<DeliveryMark[]> {
+): Promise<{ readonly marks: readonly DeliveryMark[]; readonly recorded: readonly Recorded[] }> {
   const now = await tools.decide.clock.now(tx);
   const references = deliveries.flatMap(({ reference }) => (reference === null ? [] : [reference]));
   const attempts = new Map(
@@ -107,10 +110,7 @@ async function recordPayments(
   // Refunds are locked before their invoices, as everywhere.
   const givenBack = news.filter((each) => each.verdict.kind === "refunded");
   if (givenBack.length > 0) await ringRefundsOf(tx, givenBack, now);
-  const recorded = await recordVerdictsIn(tx, tools.decide, news, now);
-  for (const { news: each } of recorded)
-    tools.log.debug({ event: "notification.handled", reference: each.reference, verdict: each.verdict.kind });
-  return marks;
+  return { marks, recorded: await recordVerdictsIn(tx, tools.decide, news, now) };
 }
 
 /** Binding notices lead to a call (the exchange), so that they are handled outside a transaction, and may run again. */

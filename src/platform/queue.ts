@@ -65,7 +65,9 @@ export function openQueue(backend: QueueBackend, name: string, log: Logger): Bel
     },
     upsertTick: async (everyMs) =>
       void (await ask(
-        queue.upsertJobScheduler("tick", { every: everyMs }, { name: "tick", data: {}, opts: BELL }),
+        queue
+          .upsertJobScheduler("tick", { every: everyMs }, { name: "tick", data: {}, opts: BELL })
+          .catch(unlessBeating),
       )),
     waitingCount: () => ask(queue.getWaitingCount()),
     activeCount: () => ask(queue.getActiveCount()),
@@ -75,6 +77,13 @@ export function openQueue(backend: QueueBackend, name: string, log: Logger): Bel
       await ask(queue.close()).catch(() => queue.disconnect());
     },
   };
+}
+
+/** BullMQ's word for: this beat and the next one are in the queue already. Then it beats. */
+const SLOTS_TAKEN = -11;
+
+function unlessBeating(error: unknown): void {
+  if ((error as { readonly code?: unknown }).code !== SLOTS_TAKEN) throw error;
 }
 
 type WorkerSettings = {

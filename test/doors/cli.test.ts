@@ -196,7 +196,8 @@ test(
       code: 0,
       out: "2027-04-11T09:00:00.000+07:00\n",
     });
-    expect([await programs.serve.stop(), await programs.simulator.stop()]).toEqual([0, 0]);
+    // Together: the server would wait for the connections that the simulator keeps to it.
+    expect(await Promise.all([programs.serve.stop(), programs.simulator.stop()])).toEqual([0, 0]);
   },
 );
 
