@@ -1,5 +1,5 @@
 // A house with many subscriptions, made in SQL: customers with a linked wallet, one monthly subscription each, and
-// the paid invoice of its running period; what triggers write about invoices they write here too.
+// the paid invoice of its running period.
 import type pg from "pg";
 import { sealContext } from "../../src/customers/binding.ts";
 import type { BindingId } from "../../src/kernel/ids.ts";

@@ -1,4 +1,4 @@
-// Loading is faster without constraints and indexes. They are put back from the database's own definitions, and what
+// Loading is faster without constraints, indexes and triggers. They are put back from the database's own definitions, and what
 // stands there in the end is compared with what stood there before.
 import type pg from "pg";
 
@@ -12,11 +12,15 @@ export type Parts = {
   readonly keys: readonly Part[];
   readonly indexes: readonly Part[];
   readonly foreignKeys: readonly Part[];
+  /** Switched off and on: what is loaded is known to pass them, and they would look for it without an index. */
+  readonly triggers: readonly Part[];
 };
 
-/** Drops all keys, exclusions, indexes and foreign keys. */
+/** Drops all keys, exclusions, indexes and foreign keys, and switches triggers off. */
 export async function takeDown(client: pg.Client): Promise<Parts> {
   const parts = await read(client);
+  for (const { table, name } of parts.triggers)
+    await client.query(`alter table ${table} disable trigger ${name}`);
   for (const { table, name } of [...parts.foreignKeys, ...parts.keys])
     await client.query(`alter table ${table} drop constraint ${name}`);
   for (const { name } of parts.indexes) await client.query(`drop index ${name}`);
@@ -36,6 +40,8 @@ export async function rebuild(client: pg.Client, parts: Parts, say: (line: strin
     await client.query(statement);
     say(`built ${name}`);
   }
+  for (const { table, name } of parts.triggers)
+    await client.query(`alter table ${table} enable trigger ${name}`);
   const now = await read(client);
   if (JSON.stringify(now) !== JSON.stringify(parts))
     throw new Error("after loading the schema is not the product's");
@@ -60,5 +66,12 @@ async function read(client: pg.Client): Promise<Parts> {
         and not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
       order by 1, 2`,
   );
-  return { keys: await constraints("pux"), indexes, foreignKeys: await constraints("f") };
+  const { rows: triggers } = await client.query<Part>(
+    `select t.tgrelid::regclass::text as table, quote_ident(t.tgname) as name,
+            t.tgenabled || ' ' || pg_get_triggerdef(t.oid) as definition
+       from pg_trigger t join pg_class c on c.oid = t.tgrelid
+      where c.relnamespace = ${OURS} and not t.tgisinternal
+      order by 1, 2`,
+  );
+  return { keys: await constraints("pux"), indexes, foreignKeys: await constraints("f"), triggers };
 }

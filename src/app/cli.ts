@@ -103,25 +103,31 @@ function addPreview(tagih: Command): void {
     .option("--interval <unit>", "day, week, month, quarter, half_year, year")
     .option("--count <n>")
     .option("--billing-day <day>")
+    .option("--billing-month <month>", "1-12: a month in which a period begins")
+    .option("--alignment <kind>", "anniversary (the default) or calendar: Mondays, the 1st, quarters")
     .option("--zone <zone>")
     .option("--trial-days <n>")
+    .option("--trial-ends-on <date>", "the first day that is billed")
     .option("--ends-on <date>")
     .option("--cycles <n>")
     .option("--amount <rupiah>")
     .option("--periods <n>")
     .option("--json", "as a JSON array (the default)")
     .action((options: Record<string, string | undefined>) => {
-      const { start, interval, count, zone, cycles, amount, periods } = options;
+      const { start, interval, count, alignment, zone, cycles, amount, periods } = options;
       const words = {
         start,
         interval,
         count,
+        alignment,
         zone,
         cycles,
         amount,
         periods,
         billing_day: options["billingDay"],
+        billing_month: options["billingMonth"],
         trial_days: options["trialDays"],
+        trial_ends_on: options["trialEndsOn"],
         ends_on: options["endsOn"],
       };
       say(JSON.stringify(preview(previewInputFromText(words)), null, 2));

@@ -1,17 +1,13 @@
+import { InvariantError } from "../kernel/errors.ts";
 import { type Rupiah, rupiah } from "../kernel/money.ts";
 import type { LocalDate } from "../kernel/time.ts";
-import type { Interval } from "../plans/plan.ts";
-import { clampedDate, dayOfMonth, daysBetween, monthNumber, plusDays } from "./local-date.ts";
+import { type Anchor, anchorDate, boundary, gridOf } from "./alignment.ts";
+import { daysBetween } from "./local-date.ts";
+import { periodNotes } from "./period-notes.ts";
 import { type Fraction, prorate } from "./proration.ts";
 
-/** What periods are counted from. Local dates; a zone is only needed to make a moment of one (`wakeAt`). */
-export type Terms = {
-  readonly startOn: LocalDate;
-  readonly interval: Interval;
-  /** 1–31; null: the day of the anchor. Day and week plans ignore it. */
-  readonly billingDay: number | null;
-  /** First day after the trial; then period 0 begins here and not at `startOn`. */
-  readonly trialEndsOn: LocalDate | null;
+/** What is billed, and when. Local dates; a zone is only needed to make a moment of one (`wakeAt`). */
+export type Terms = Anchor & {
   /** First day that is no longer billed. */
   readonly endsOn: LocalDate | null;
   /** How many invoices there will ever be. */
@@ -32,19 +28,22 @@ export type BillingPeriod = {
   readonly note: string;
 };
 
-/** The `index`-th period (0-based), or null when the subscription is over by then. */
+/**
+ * The `index`-th period (0-based), or null when the subscription is over by then. Throws `InvariantError` for one from
+ * before a re-anchoring: its terms are gone, its invoice is what remains.
+ */
 export function billingPeriod(terms: Terms, index: number): BillingPeriod | null {
   if (terms.cycles !== null && index >= terms.cycles) return null;
   const grid = gridOf(terms);
-  const start = index === 0 ? grid.anchor : boundary(grid, index - grid.leading);
-  const aligned = boundary(grid, index + 1 - grid.leading);
+  const at = index - grid.firstIndex;
+  if (at < 0) throw new InvariantError("a period from before the re-anchoring", { index });
+  const before = boundary(grid, at - grid.leading);
+  const start = at === 0 ? grid.anchor : before;
   if (terms.endsOn !== null && start >= terms.endsOn) return null;
+  const aligned = boundary(grid, at + 1 - grid.leading);
   const end = terms.endsOn !== null && terms.endsOn < aligned ? terms.endsOn : aligned;
   // Parts are measured against the full period that ends on the same boundary, also when it began before the anchor.
-  const part = {
-    days: daysBetween(start, end),
-    of: daysBetween(boundary(grid, index - grid.leading), aligned),
-  };
+  const part = { days: daysBetween(start, end), of: daysBetween(before, aligned) };
   const whole = part.days === part.of;
   return {
     index,
@@ -53,15 +52,16 @@ export function billingPeriod(terms: Terms, index: number): BillingPeriod | null
     billsOn: start,
     amount: whole ? terms.amount : prorate(terms.amount, part).part,
     proration: whole ? null : part,
-    note: notes(grid, { index, start, end, aligned, part }).join("; "),
+    note: periodNotes(grid, { index, start, end, aligned, part }).join("; "),
   };
 }
 
 /** The first period that is not over on `date`, or null when the subscription is. */
 export function periodOn(terms: Terms, date: LocalDate): BillingPeriod | null {
-  const days = Math.max(0, daysBetween(terms.trialEndsOn ?? terms.startOn, date));
+  const days = Math.max(0, daysBetween(anchorDate(terms), date));
   // Never beyond the right period, for none is longer than this; then a few steps forward.
-  let index = Math.floor(days / (LONGEST_DAYS[terms.interval.unit] * terms.interval.count));
+  const longest = LONGEST_DAYS[terms.interval.unit] * terms.interval.count;
+  let index = (terms.countedFrom?.index ?? 0) + Math.floor(days / longest);
   for (;;) {
     const period = billingPeriod(terms, index);
     if (period === null || period.end > date) return period;
@@ -102,72 +102,4 @@ function previewRow({ billsOn, proration, index, start, end, amount, note }: Bil
     ...(proration === null ? {} : { proration }),
     note,
   };
-}
-
-/** The stored anchor made countable: every boundary is counted from here, never from the boundary before. */
-type Grid = {
-  readonly anchor: LocalDate;
-  /** 1 when a short first period comes before boundary 0, else 0. */
-  readonly leading: 0 | 1;
-} & (
-  | { readonly by: "days"; readonly step: number }
-  | { readonly by: "months"; readonly step: number; readonly month: number; readonly day: number }
-);
-
-function gridOf({ startOn, trialEndsOn, interval, billingDay }: Terms): Grid {
-  const anchor = trialEndsOn ?? startOn;
-  switch (interval.unit) {
-    case "day":
-      return { anchor, leading: 0, by: "days", step: interval.count };
-    case "week":
-      return { anchor, leading: 0, by: "days", step: interval.count * 7 };
-    case "month":
-      return monthGrid(anchor, billingDay, interval.count);
-    case "year":
-      return monthGrid(anchor, billingDay, interval.count * 12);
-  }
-}
-
-/** Snaps to the first billing day on or after the anchor; only then are months stepped. */
-function monthGrid(anchor: LocalDate, billingDay: number | null, step: number): Grid {
-  const day = billingDay ?? dayOfMonth(anchor);
-  const thisMonth = monthNumber(anchor);
-  const month = clampedDate(thisMonth, day) >= anchor ? thisMonth : thisMonth + 1;
-  return { anchor, leading: clampedDate(month, day) === anchor ? 0 : 1, by: "months", step, month, day };
-}
-
-/** Boundary `n` of the grid; −1 is where the full period around a short first one would have begun. */
-function boundary(grid: Grid, n: number): LocalDate {
-  return grid.by === "days"
-    ? plusDays(grid.anchor, n * grid.step)
-    : clampedDate(grid.month + n * grid.step, grid.day);
-}
-
-type Span = {
-  readonly index: number;
-  readonly start: LocalDate;
-  readonly end: LocalDate;
-  readonly aligned: LocalDate;
-  readonly part: Fraction;
-};
-
-function notes(grid: Grid, { index, start, end, aligned, part }: Span): string[] {
-  const said: string[] = [];
-  const short = index === 0 && grid.leading === 1;
-  if (grid.by === "months" && !short && dayOfMonth(start) !== grid.day) said.push(clampNote(start, grid.day));
-  if (short) said.push(`short first period until the billing day, ${aligned}`);
-  if (end < aligned) said.push(`cut short by the end date, ${end}`);
-  if (part.days !== part.of) said.push(`${part.days} of ${part.of} days are billed`);
-  return said;
-}
-
-const MONTHS = "January February March April May June July August September October November December".split(
-  " ",
-);
-
-function clampNote(date: LocalDate, day: number): string {
-  const month = MONTHS[Number(date.slice(5, 7)) - 1];
-  // The 29th is missing in some years only.
-  const when = day === 29 ? `${month} ${date.slice(0, 4)}` : month;
-  return `${day} does not exist in ${when}: ${dayOfMonth(date)}th`;
 }

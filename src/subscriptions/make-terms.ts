@@ -2,11 +2,12 @@ import { InvalidError } from "../kernel/errors.ts";
 import type { Rupiah } from "../kernel/money.ts";
 import type { LocalDate } from "../kernel/time.ts";
 import type { Interval } from "../plans/plan.ts";
+import { type Alignment, blockOf } from "./alignment.ts";
 import type { Terms } from "./billing-period.ts";
 import { plusDays } from "./local-date.ts";
 
-/** Terms from what people say; throws `InvalidError` when nothing would ever be billed. */
-export function makeTerms(given: {
+/** What people say; a trial by days or by date, not both. */
+export type Said = {
   readonly startOn: LocalDate;
   readonly interval: Interval;
   readonly billingDay: number | null;
@@ -14,10 +15,18 @@ export function makeTerms(given: {
   readonly endsOn: LocalDate | null;
   readonly cycles: number | null;
   readonly amount: Rupiah;
-}): Terms {
-  const { trialDays, ...terms } = given;
+  readonly alignment?: Alignment;
+  readonly billingMonth?: number | null;
+  /** First day that is billed. */
+  readonly trialEndsOn?: LocalDate | null;
+};
+
+/** Terms from what people say; throws `InvalidError` when that contradicts itself or nothing would ever be billed. */
+export function makeTerms(said: Said): Terms {
+  const { trialDays, trialEndsOn: until, ...terms } = said;
   const { startOn, endsOn } = terms;
-  const trialEndsOn = trialDays === null || trialDays === 0 ? null : plusDays(startOn, trialDays);
+  const trialEndsOn = trialEnd(startOn, trialDays, until ?? null);
+  demandOneAnchor(said);
   if (endsOn !== null && endsOn <= startOn) {
     throw new InvalidError(`ends_on: ${endsOn} must be after the start, ${startOn}`, { field: "ends_on" });
   }
@@ -26,4 +35,36 @@ export function makeTerms(given: {
     throw new InvalidError(says, { field: "ends_on" });
   }
   return { ...terms, trialEndsOn };
+}
+
+function trialEnd(startOn: LocalDate, days: number | null, until: LocalDate | null): LocalDate | null {
+  if (until === null) return days === null || days === 0 ? null : plusDays(startOn, days);
+  if (days !== null) {
+    throw new InvalidError("trial_ends_on: give it or trial_days, not both", { field: "trial_ends_on" });
+  }
+  if (until < startOn) {
+    const says = `trial_ends_on: ${until} must not be before the start, ${startOn}`;
+    throw new InvalidError(says, { field: "trial_ends_on" });
+  }
+  return until === startOn ? null : until;
+}
+
+function demandOneAnchor({ alignment, billingDay, billingMonth, interval }: Said): void {
+  const month = billingMonth ?? null;
+  if (alignment === "calendar" && billingDay !== null) {
+    const says = "billing_day: with calendar alignment periods begin on the 1st; leave one of the two out";
+    throw new InvalidError(says, { field: "billing_day" });
+  }
+  if (month === null) return;
+  if (alignment === "calendar") {
+    const says =
+      "billing_month: with calendar alignment the year begins in January; leave one of the two out";
+    throw new InvalidError(says, { field: "billing_month" });
+  }
+  const months = { day: 0, week: 0, month: interval.count, year: interval.count * 12 }[interval.unit];
+  if (months === 0 || blockOf(months) === 1) {
+    const says =
+      "billing_month: only for steps of 2, 3, 4, 6 or 12 months or whole years, which keep to their months";
+    throw new InvalidError(says, { field: "billing_month" });
+  }
 }

@@ -4,6 +4,7 @@ import { rupiah } from "../kernel/money.ts";
 import { isZone } from "../kernel/time.ts";
 import { INTERVAL_NAMES, intervalOf } from "../plans/plan.ts";
 import { dateField, rupiahField, wholeField } from "../platform/api-fields.ts";
+import { ALIGNMENTS } from "./alignment.ts";
 import { type PreviewRow, previewPeriods } from "./billing-period.ts";
 import { makeTerms } from "./make-terms.ts";
 
@@ -23,7 +24,10 @@ export const previewInput = z.strictObject({
   count: wholeField(1, 366).default(1),
   billing_day: wholeField(1, 31).nullish(),
   zone: zoneField().nullish(),
+  alignment: z.enum(ALIGNMENTS, { error: `must be one of ${ALIGNMENTS.join(", ")}` }).nullish(),
+  billing_month: wholeField(1, 12).nullish(),
   trial_days: wholeField(0, 730).nullish(),
+  trial_ends_on: dateField().nullish(),
   ends_on: dateField().nullish(),
   cycles: wholeField(1, 1200).nullish(),
   amount: rupiahField().nullish(),
@@ -40,11 +44,14 @@ export function preview(input: z.output<typeof previewInput>): PreviewRow[] {
     endsOn: input.ends_on ?? null,
     cycles: input.cycles ?? null,
     amount: rupiah(input.amount ?? 0),
+    alignment: input.alignment ?? "anniversary",
+    billingMonth: input.billing_month ?? null,
+    trialEndsOn: input.trial_ends_on ?? null,
   });
   return previewPeriods(terms, input.periods);
 }
 
-const NUMBERS = ["count", "billing_day", "trial_days", "cycles", "amount", "periods"];
+const NUMBERS = ["count", "billing_day", "billing_month", "trial_days", "cycles", "amount", "periods"];
 
 /**
  * A preview's input from the words of a command line, by snake_case name; those left undefined were not given.
