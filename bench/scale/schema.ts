@@ -68,7 +68,7 @@ async function read(client: pg.Client): Promise<Parts> {
   );
   const { rows: triggers } = await client.query<Part>(
     `select t.tgrelid::regclass::text as table, quote_ident(t.tgname) as name,
-            t.tgenabled || ' ' || pg_get_triggerdef(t.oid) as definition
+            t.tgenabled::text || ' ' || pg_get_triggerdef(t.oid) as definition
        from pg_trigger t join pg_class c on c.oid = t.tgrelid
       where c.relnamespace = ${OURS} and not t.tgisinternal
       order by 1, 2`,
