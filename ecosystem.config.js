@@ -16,5 +16,11 @@ const shared = {
 /** The server and the workers; any number of either may run. */
 export const apps = [
   { ...shared, name: "tagih-server", args: "serve", instances: 1 },
-  { ...shared, name: "tagih-worker", args: "worker", instances: 2, node_args: "--max-old-space-size=192" },
+  {
+    ...shared,
+    name: "tagih-worker",
+    args: "worker",
+    instances: 2,
+    node_args: "--max-old-space-size=384 --max-semi-space-size=64",
+  },
 ];

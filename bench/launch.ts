@@ -10,7 +10,7 @@ import type { GatewaySettings } from "./gateway.ts";
 const BOOT_PATIENCE_MS = 60_000;
 
 /** Workers are started as ecosystem.config.js starts them. */
-export const WORKER_MEMORY = "--max-old-space-size=192";
+export const WORKER_MEMORY = ["--max-old-space-size=384", "--max-semi-space-size=64"];
 
 /** Whatever ends the bench, nothing of it goes on running. */
 const living = new Set<ChildProcess>();

@@ -33,7 +33,7 @@ async function open(stage: Stage, queue: Readonly<Record<string, string>>): Prom
 
   const server = start("server", "serve", profiling(stage, "server"));
   const workers = Array.from({ length: WORKERS }, (_, index) =>
-    start(`worker-${index + 1}`, "worker", [WORKER_MEMORY, ...profiling(stage, `worker-${index + 1}`)]),
+    start(`worker-${index + 1}`, "worker", [...WORKER_MEMORY, ...profiling(stage, `worker-${index + 1}`)]),
   );
   const url = `http://127.0.0.1:${stage.merchantPort}/readyz`;
   await until("the server is ready", BOOT_PATIENCE_MS, async () => {

@@ -135,7 +135,7 @@ async function untilPaid(
 
 function start(name: string, command: string, addresses: Addresses, folder: string): Launched {
   const env = { ...environmentFor(addresses), NODE_ENV: "production" };
-  const launched = launch(name, [...(command === "worker" ? [WORKER_MEMORY] : []), PROGRAM, command], {
+  const launched = launch(name, [...(command === "worker" ? WORKER_MEMORY : []), PROGRAM, command], {
     env,
     folder,
   });

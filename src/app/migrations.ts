@@ -9,6 +9,7 @@ import { CreateGatewayTokens1796000000010 } from "../../migrations/1796000000010
 import { CreateBreaker1796000000012 } from "../../migrations/1796000000012-create-breaker.ts";
 import { LightenHotRows1796000000013 } from "../../migrations/1796000000013-lighten-hot-rows.ts";
 import { CreateRefunds1796000000014 } from "../../migrations/1796000000014-create-refunds.ts";
+import { LeaveRoomInPages1796000000015 } from "../../migrations/1796000000015-leave-room-in-pages.ts";
 
 /** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   CreateBreaker1796000000012,
   LightenHotRows1796000000013,
   CreateRefunds1796000000014,
+  LeaveRoomInPages1796000000015,
 ] as const;

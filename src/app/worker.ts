@@ -12,9 +12,9 @@ import {
   openQueue,
   TICKS,
 } from "../platform/queue.ts";
-import { every } from "../platform/timer.ts";
+import { every, sleep } from "../platform/timer.ts";
 import { giveBackJob } from "../refunds/give-back.job.ts";
-import { readBeatAge, readClockSkew } from "../scheduler/scheduler.store.ts";
+import { findSoonest, readBeatAge, readClockSkew } from "../scheduler/scheduler.store.ts";
 import { type Beat, tick } from "../scheduler/tick.flow.ts";
 import type { House } from "./house.ts";
 import { MAX_CLOCK_SKEW_MS } from "./server.ts";
@@ -39,7 +39,7 @@ export async function startWorker(house: House): Promise<RunningWorker> {
   const handling = deliveryHandler({ decide: house.decide, bindings: house.bindings, log });
   const lockMs = house.collect.leaseMs;
   const skewed = { now: false };
-  const beat = () => (skewed.now ? Promise.resolve() : runBeat(house).then(() => undefined));
+  const beat = () => (skewed.now ? Promise.resolve() : beatOnTime(house));
   const bellWorker = openBellWorker(
     backend,
     BELLS,
@@ -75,6 +75,18 @@ export async function startWorker(house: House): Promise<RunningWorker> {
       return drained.every(Boolean);
     },
   };
+}
+
+/** A beat, and another one at the very moment at which something becomes due before the next: waves begin on time. */
+async function beatOnTime(house: House): Promise<void> {
+  await runBeat(house);
+  // A turned clock stands still between its steps: nothing becomes due by waiting.
+  if (house.config.turnedClock) return;
+  const now = await house.decide.clock.now(house.db);
+  const waitMs = await findSoonest(house.db, now, house.config.tickEveryMs);
+  if (waitMs === null) return;
+  await sleep(Math.ceil(waitMs));
+  await runBeat(house);
 }
 
 /** One beat of this house, run here and now. */

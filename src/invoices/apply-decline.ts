@@ -6,7 +6,7 @@ import { type Attempt, mayHaveLeft } from "./attempt.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { type Consequences, contradicted, unchanged } from "./consequences.ts";
 import { afterDecline, type DunningPolicy } from "./dunning.ts";
-import type { Facts } from "./facts.ts";
+import type { NewsFacts } from "./facts.ts";
 import { backToPlanAt, type Invoice } from "./invoice.ts";
 import { nextRung } from "./next-step.ts";
 
@@ -47,12 +47,12 @@ export function applyDecline(circumstances: Circumstances, verdict: Declined): C
 }
 
 /** A closed invoice keeps a time only for inquiries that were asked for about its other attempts. */
-function rungElsewhere({ attempts }: Facts, failed: Attempt): Instant | null {
+function rungElsewhere({ attempts }: NewsFacts, failed: Attempt): Instant | null {
   return nextRung({ attempts: attempts.filter((other) => other.number !== failed.number) });
 }
 
 /** The first refusal of the customer's token may only mean that it is old; the second means that the wallet is gone. */
-function isStaleCustomerToken(facts: Facts, failed: Attempt): boolean {
+function isStaleCustomerToken(facts: NewsFacts, failed: Attempt): boolean {
   const refused = (attempt: Attempt) => /^401\d\d0[24]$/.test(attempt.code ?? "");
   const before = facts.attempts.filter((other) => other.kind === "recurring" && other.number < failed.number);
   return refused(failed) && !before.some(refused);
@@ -102,7 +102,7 @@ function dun({ facts, policy, now }: Circumstances, failed: Attempt, verdict: De
 
 /** The invoice after a definite no or a short balance, and what becomes of its subscription. */
 export function planRetry(
-  { invoice }: Facts,
+  { invoice }: NewsFacts,
   policy: DunningPolicy,
   declineClass: Declined["declineClass"],
   now: Instant,

@@ -2,12 +2,12 @@ import type { Verdict } from "../gateway/gateway.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Attempt } from "./attempt.ts";
 import type { DunningPolicy } from "./dunning.ts";
-import type { Facts } from "./facts.ts";
+import type { NewsFacts } from "./facts.ts";
 import type { News } from "./news.ts";
 
 /** What is true when news arrives. */
 export type Circumstances = {
-  readonly facts: Facts;
+  readonly facts: NewsFacts;
   readonly attempt: Attempt;
   readonly news: News;
   readonly policy: DunningPolicy;

@@ -1,6 +1,6 @@
 import type { Rupiah } from "../kernel/money.ts";
 import type { Attempt, PaymentRequestRow } from "./attempt.ts";
-import type { Facts } from "./facts.ts";
+import type { NewsFacts } from "./facts.ts";
 import type { Invoice } from "./invoice.ts";
 
 /** A difference that a person must see. */
@@ -35,7 +35,7 @@ export type Consequences = {
 };
 
 /** Nothing changes. */
-export function unchanged(facts: Facts, attempt: Attempt): Consequences {
+export function unchanged(facts: NewsFacts, attempt: Attempt): Consequences {
   return {
     invoice: facts.invoice,
     attempt,
@@ -48,7 +48,7 @@ export function unchanged(facts: Facts, attempt: Attempt): Consequences {
 }
 
 /** Success stands; a person sees who says otherwise. */
-export function contradicted(facts: Facts, attempt: Attempt, what: string): Consequences {
+export function contradicted(facts: NewsFacts, attempt: Attempt, what: string): Consequences {
   const says = `${attempt.reference} succeeded, and ${what}`;
   return {
     ...unchanged(facts, attempt),
@@ -70,7 +70,7 @@ export function withRequest(
 }
 
 /** `facts` after `consequences`: the ground for the next piece of news about the same invoice. */
-export function factsAfter(facts: Facts, { invoice, attempt }: Consequences): Facts {
+export function factsAfter<Known extends NewsFacts>(facts: Known, { invoice, attempt }: Consequences): Known {
   const attempts = facts.attempts.map((other) => (other.number === attempt.number ? attempt : other));
   return { ...facts, invoice, attempts };
 }

@@ -6,7 +6,7 @@ import { type Instant, instant, instantOrNull } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
 import type { SubscriptionState } from "../subscriptions/subscription.ts";
 import type { Attempt, AttemptState, PaymentRequestRow } from "./attempt.ts";
-import type { Facts, Stop } from "./facts.ts";
+import type { Facts, NewsFacts, Stop } from "./facts.ts";
 import type { Invoice, InvoiceState, WaitingFor } from "./invoice.ts";
 import { findStops, type StopRow } from "./stop.store.ts";
 
@@ -66,7 +66,7 @@ export async function loadFacts(tx: Tx, invoices: readonly Invoice[], now: Insta
   if (invoices.length === 0) return [];
   const ids = invoices.map((invoice) => invoice.id);
   const [around, attempted, stops] = await Promise.all([
-    findSurroundings(tx, ids),
+    findSurroundings(tx, invoices),
     findAttempts(tx, ids),
     findStops(tx, now),
   ]);
@@ -96,6 +96,47 @@ export async function loadFacts(tx: Tx, invoices: readonly Invoice[], now: Insta
   });
 }
 
+/** What the meaning of news about `invoices` depends on; the caller has locked them. */
+export async function loadNewsFacts(tx: Tx, invoices: readonly Invoice[]): Promise<NewsFacts[]> {
+  if (invoices.length === 0) return [];
+  const ids = invoices.map((invoice) => invoice.id);
+  const [payers, attempted] = await Promise.all([findPayers(tx, invoices), findAttempts(tx, ids)]);
+  const payerOf = new Map(payers.map((row) => [row.id, row]));
+  const attempts = groupBy(attempted, (row) => row.invoiceId);
+  return invoices.flatMap((invoice) => {
+    const payer = payerOf.get(invoice.id);
+    if (payer === undefined) return [];
+    return [
+      {
+        invoice,
+        attempts: (attempts.get(invoice.id) ?? []).map((row) => row.attempt),
+        subscription: { state: payer.state },
+        customerReference: payer.reference,
+      },
+    ];
+  });
+}
+
+type Payer = { readonly id: InvoiceId; readonly state: SubscriptionState; readonly reference: string };
+
+function findPayers(tx: Tx, invoices: readonly Invoice[]): Promise<Payer[]> {
+  return tx.query<Payer>(
+    `select x.id, s.state, c.reference
+       from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as x (id, subscription_id, customer_id)
+       join subscriptions s on s.id = x.subscription_id
+       join customers c on c.id = x.customer_id`,
+    partiesOf(invoices),
+  );
+}
+
+function partiesOf(invoices: readonly Invoice[]): readonly (readonly string[])[] {
+  return [
+    invoices.map(({ id }) => id),
+    invoices.map(({ subscriptionId }) => subscriptionId),
+    invoices.map(({ customerId }) => customerId),
+  ];
+}
+
 type Surroundings = {
   id: InvoiceId;
   subscription_state: SubscriptionState;
@@ -108,18 +149,17 @@ type Surroundings = {
   binding_state: "active" | "suspended" | null;
 };
 
-function findSurroundings(tx: Tx, ids: readonly InvoiceId[]): Promise<Surroundings[]> {
+function findSurroundings(tx: Tx, invoices: readonly Invoice[]): Promise<Surroundings[]> {
   return tx.query<Surroundings>(
-    `select i.id, s.state as subscription_state, s.collection_hold, s.reference as subscription_reference,
+    `select x.id, s.state as subscription_state, s.collection_hold, s.reference as subscription_reference,
             p.code as plan_code, p.name as plan_name, c.reference as customer_reference,
             b.id as binding_id, b.state as binding_state
-       from invoices i
-       join subscriptions s on s.id = i.subscription_id
+       from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as x (id, subscription_id, customer_id)
+       join subscriptions s on s.id = x.subscription_id
        join plans p on p.id = s.plan_id
-       join customers c on c.id = i.customer_id
-       left join bindings b on b.customer_id = i.customer_id and b.state in ('active', 'suspended')
-      where i.id = any($1::uuid[])`,
-    [ids],
+       join customers c on c.id = x.customer_id
+       left join bindings b on b.customer_id = x.customer_id and b.state in ('active', 'suspended')`,
+    partiesOf(invoices),
   );
 }
 

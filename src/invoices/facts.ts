@@ -23,7 +23,12 @@ export type Facts = {
   readonly stop: Stop | null;
 };
 
+/** What the meaning of news may depend on: who pays and how far it is, not whether anything may be sent. */
+export type NewsFacts = Pick<Facts, "invoice" | "attempts" | "customerReference"> & {
+  readonly subscription: Pick<Facts["subscription"], "state">;
+};
+
 /** The attempt that may still take money, if any. */
-export function liveAttempt(facts: Facts): Attempt | null {
+export function liveAttempt(facts: Pick<Facts, "attempts">): Attempt | null {
   return facts.attempts.find(isLive) ?? null;
 }

@@ -9,8 +9,8 @@ import type { DecideTools } from "./collect-tools.ts";
 import { type Consequences, factsAfter } from "./consequences.ts";
 import { insertDecisions } from "./decision.store.ts";
 import { insertEvidence } from "./evidence.store.ts";
-import { loadFacts, lockInvoices } from "./facts.store.ts";
-import type { Facts } from "./facts.ts";
+import { loadNewsFacts, lockInvoices } from "./facts.store.ts";
+import type { NewsFacts } from "./facts.ts";
 import { type LeaseChange, saveInvoices } from "./invoice.store.ts";
 import type { News } from "./news.ts";
 import { noteExceptions, setStop } from "./note-consequences.flow.ts";
@@ -56,7 +56,7 @@ export async function recordVerdictsIn(
   if (news.length === 0) return [];
   const ids = [...new Set(news.map((each) => each.invoiceId))];
   const invoices = await lockInvoices(tx, ids);
-  const [facts] = await Promise.all([loadFacts(tx, invoices, now), insertEvidence(tx, news, now)]);
+  const [facts] = await Promise.all([loadNewsFacts(tx, invoices), insertEvidence(tx, news, now)]);
   const newsOf = groupBy(news, (each) => each.invoiceId);
   const told = facts.map((each) => tellAll(tools, each, newsOf.get(each.invoice.id) ?? [], now));
   const recorded = told.flatMap((each) => each.recorded);
@@ -65,10 +65,10 @@ export async function recordVerdictsIn(
   return news.map((each) => recorded.find((one) => one.news === each) ?? { news: each, consequences: null });
 }
 
-type Told = { readonly before: Facts; readonly after: Facts; readonly recorded: readonly Recorded[] };
+type Told = { readonly before: NewsFacts; readonly after: NewsFacts; readonly recorded: readonly Recorded[] };
 
 /** News about one invoice, one after another, each on the ground that the one before left. */
-function tellAll(tools: DecideTools, before: Facts, news: readonly News[], now: Instant): Told {
+function tellAll(tools: DecideTools, before: NewsFacts, news: readonly News[], now: Instant): Told {
   let after = before;
   const recorded: Recorded[] = [];
   for (const each of news) {

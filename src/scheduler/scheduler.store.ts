@@ -18,6 +18,20 @@ export async function readBeatAge(tx: Tx): Promise<number | null> {
   return row?.ms === null || row?.ms === undefined ? null : Number(row.ms);
 }
 
+/** Milliseconds from `now` to the first thing that becomes due within `withinMs`; null when nothing does. */
+export async function findSoonest(db: Queryable, now: Instant, withinMs: number): Promise<number | null> {
+  const [row] = await db.query<{ ms: number | null }>(
+    `select (extract(epoch from least(
+              (select next_invoice_at from subscriptions
+                where next_invoice_at > $1 and next_invoice_at <= $2 order by next_invoice_at limit 1),
+              (select next_action_at from invoices
+                where next_action_at > $1 and next_action_at <= $2 order by next_action_at limit 1)) - $1)
+            * 1000)::float8 as ms`,
+    [now.toJSDate(), now.plus({ milliseconds: withinMs }).toJSDate()],
+  );
+  return row?.ms ?? null;
+}
+
 /** How far this machine's clock is ahead of PostgreSQL's, in ms; half the round trip is its uncertainty. */
 export async function readClockSkew(tx: Tx): Promise<number> {
   const before = realNow().toMillis();

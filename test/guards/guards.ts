@@ -49,9 +49,9 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: "periods do not overlap",
-    file: HOT_ROWS,
-    find: "where before.period_end > new.period_start)",
-    replace: "where before.period_end > new.period_start and false)",
+    file: "migrations/1796000000015-leave-room-in-pages.ts",
+    find: "and (before.period_end > o.period_start or after.period_start < o.period_end)",
+    replace: "and false",
     test: "test/store/invoices.test.ts",
     dies: "a second invoice for a period",
   },

@@ -1,4 +1,4 @@
-import { createHash, createHmac, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
+import { createHmac, hash, type KeyObject, sign, timingSafeEqual, verify } from "node:crypto";
 import { DateTime } from "luxon";
 import type { Instant } from "../../kernel/time.ts";
 import { hasDuplicateKeys, minify } from "./json-text.ts";
@@ -35,9 +35,9 @@ export function isTokenSignature(
 
 /** Signature of every other call: HMAC-SHA512 over the call and the hash of exactly these body bytes. */
 export function callSignature(secret: KeyObject, call: SignedCall, body: string | Buffer): string {
-  const hash = createHash("sha256").update(body).digest("hex");
+  const hashed = hash("sha256", body, "hex");
   return createHmac("sha512", secret)
-    .update([call.method, call.path, call.token, hash, call.timestamp].join(":"))
+    .update(`${call.method}:${call.path}:${call.token}:${hashed}:${call.timestamp}`)
     .digest("base64");
 }
 
