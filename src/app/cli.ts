@@ -1,9 +1,11 @@
 import { Command, CommanderError, Option } from "commander";
 import { AppError, AwayError, InvalidError, NotFoundError } from "../kernel/errors.ts";
+import { CursorError } from "../platform/api-fields.ts";
 import { ConfigError } from "../platform/config.ts";
 import { embeddedStatus, stopEmbedded } from "../platform/embedded/embedded.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../reports/render-report.ts";
 import { preview, previewInputFromText } from "../subscriptions/preview.ts";
+import { addApiCommands } from "./api-commands.ts";
 import {
   clockCommand,
   migrateCommand,
@@ -13,7 +15,9 @@ import {
   workerCommand,
 } from "./commands.ts";
 import { demoCommand } from "./demo/demo.ts";
+import { type ImportFlags, importCommand } from "./import-command.ts";
 import { EMBEDDED_DIR } from "./process.ts";
+import { describedRoutes, runApiCommand } from "./run-api-command.ts";
 import { type SimulatorFlags, simulatorCommand } from "./simulator-command.ts";
 
 /** Exit codes: sysexits.h where it has one. */
@@ -66,6 +70,9 @@ function program(): Command {
   addEmbedded(tagih);
   addReport(tagih);
   addPreview(tagih);
+  addImport(tagih);
+  tagih.commandsGroup("The API's commands (each has --help and --json):");
+  addApiCommands(tagih, describedRoutes(), async (route, typed) => say(await runApiCommand(route, typed)));
   return tagih;
 }
 
@@ -92,6 +99,20 @@ function addReport(tagih: Command): void {
       const { text, sumsTie } = await reportCommand(name, { ...asked, format: wanted });
       say(text);
       if (!sumsTie) process.exitCode = EXIT.badNews;
+    });
+}
+
+function addImport(tagih: Command): void {
+  tagih
+    .command("import <file>")
+    .description("running subscriptions from a CSV file; exit 1 when a line was refused")
+    .option("--results <file>", "what became of each line; <name>.results.csv besides the file unless said")
+    .option("--dry-run", "show what would be done; nothing is stored")
+    .option("--json", "the counts and the first refusals as JSON")
+    .action(async (file: string, flags: ImportFlags) => {
+      const { text, allGood } = await importCommand(file, flags);
+      say(text);
+      if (!allGood) process.exitCode = EXIT.badNews;
     });
 }
 
@@ -139,6 +160,7 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return EXIT.configuration;
   // What a command line names and we do not have (a report, a plan) was named wrongly.
   if (error instanceof InvalidError || error instanceof NotFoundError) return EXIT.usage;
+  if (error instanceof CursorError) return EXIT.usage;
   if (error instanceof AwayError) return EXIT.away;
   return EXIT.badNews;
 }

@@ -20,6 +20,7 @@ import { type EncryptionKey, type Sealer, sealer } from "../platform/secrets.ts"
 import { onTheWire } from "../platform/wire-calls.ts";
 import { giveBackJob } from "../refunds/give-back.job.ts";
 import { activateSubscriptionsOf } from "../subscriptions/activate-subscriptions.flow.ts";
+import { noGateway } from "./no-gateway.ts";
 import { openHouseDatabase } from "./schema.ts";
 
 /** How many gateway time-outs a lease lasts: room for token, balance and payment, and as much again for a slow machine. */
@@ -31,7 +32,7 @@ const BELL_SIZE = 250;
 
 /** Everything wired together, by hand. */
 export type House = {
-  readonly config: Config & { readonly gateway: GatewayConfig };
+  readonly config: Config;
   readonly db: Database;
   readonly clock: Clock;
   readonly policy: DunningPolicy;
@@ -66,9 +67,9 @@ function policyOf(config: Config): DunningPolicy {
   });
 }
 
-/** Wires a process. `databaseUrl` is resolved by the caller, because an embedded server has to be started first. */
+/** Wires a process; without the configuration of a gateway whoever calls one is told what is missing. `databaseUrl` is resolved by the caller, because an embedded server has to be started first. */
 export async function openHouse(
-  config: Config & { readonly gateway: GatewayConfig },
+  config: Config,
   options: {
     readonly role: string;
     readonly databaseUrl: string;
@@ -86,9 +87,12 @@ export async function openHouse(
   const backend = queueBackendOf(config, databaseUrl);
   const bells = openQueue(backend, BELLS, log);
   const wireNow = options.wireNow ?? realNow;
-  const gateway = wireGateway(config, db, box, wireNow);
+  const gateway =
+    config.gateway === null
+      ? noGateway
+      : wireGateway(config, config.gateway, { db, sealer: box, now: wireNow });
   const notFoundBlindMs = config.turnedClock ? BLIND_TIMEOUTS * config.gatewayTimeoutMs : 0;
-  const decide = { db, clock, policy, log, notFoundBlindMs };
+  const decide = { db, clock, policy, log, notFoundBlindMs, minCharge: config.minCharge };
   const windowFrom = policy.window?.from ?? null;
   const tracked = config.turnedClock ? onTheWire(gateway, db, config.gatewayTimeoutMs) : gateway;
   return {
@@ -152,23 +156,18 @@ function ringers(bells: BellQueue): Pick<House, "ringInvoices" | "ringRefunds" |
 }
 
 function wireGateway(
-  config: Config & { readonly gateway: GatewayConfig },
-  db: Database,
-  box: Sealer,
-  now: () => Instant,
+  { publicUrl, gatewayTimeoutMs }: Config,
+  { baseUrl, clientId, secretKey, privateKey }: GatewayConfig,
+  tools: { readonly db: Database; readonly sealer: Sealer; readonly now: () => Instant },
 ) {
-  const { baseUrl, clientId, secretKey, privateKey } = config.gateway;
-  const { publicUrl } = config;
   return snapGateway({
-    db,
-    sealer: box,
-    now,
+    ...tools,
     baseUrl,
     clientId,
     secretKey,
     privateKey,
     returnUrls: { paid: `${publicUrl}/return/paid`, failed: `${publicUrl}/return/failed` },
-    timeoutMs: config.gatewayTimeoutMs,
+    timeoutMs: gatewayTimeoutMs,
   });
 }
 

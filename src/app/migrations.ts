@@ -10,6 +10,11 @@ import { CreateBreaker1796000000012 } from "../../migrations/1796000000012-creat
 import { LightenHotRows1796000000013 } from "../../migrations/1796000000013-lighten-hot-rows.ts";
 import { CreateRefunds1796000000014 } from "../../migrations/1796000000014-create-refunds.ts";
 import { LeaveRoomInPages1796000000015 } from "../../migrations/1796000000015-leave-room-in-pages.ts";
+import { CompleteSubscriptions1796000000016 } from "../../migrations/1796000000016-complete-subscriptions.ts";
+import { CreateManualPayments1796000000017 } from "../../migrations/1796000000017-create-manual-payments.ts";
+import { CompletePlans1796000000018 } from "../../migrations/1796000000018-complete-plans.ts";
+import { EraseCustomers1796000000020 } from "../../migrations/1796000000020-erase-customers.ts";
+import { CutBilledPeriods1796000000021 } from "../../migrations/1796000000021-cut-billed-periods.ts";
 
 /** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
 export const MIGRATIONS = [
@@ -25,4 +30,9 @@ export const MIGRATIONS = [
   LightenHotRows1796000000013,
   CreateRefunds1796000000014,
   LeaveRoomInPages1796000000015,
+  CompleteSubscriptions1796000000016,
+  CreateManualPayments1796000000017,
+  CompletePlans1796000000018,
+  EraseCustomers1796000000020,
+  CutBilledPeriods1796000000021,
 ] as const;

@@ -3,14 +3,23 @@ import { customerRoutes } from "../customers/customer.routes.ts";
 import { exceptionRoutes } from "../exceptions/exception.routes.ts";
 import { type FallbackToken, inboundKeys } from "../gateway/snap/inbound.ts";
 import { findOwnToken, tokenIssuer } from "../gateway/snap/own-token.store.ts";
+import { billedSince } from "../invoices/billed-since.store.ts";
+import { byHandRoutes } from "../invoices/by-hand.routes.ts";
+import { catchUpRoutes } from "../invoices/catch-up.routes.ts";
+import { whyCustomerIsNeeded } from "../invoices/customer-needed.store.ts";
 import { invoiceRoutes } from "../invoices/invoice.routes.ts";
 import { payLinkRoutes } from "../invoices/pay-link.routes.ts";
+import { planChangeRoutes } from "../invoices/plan-change.routes.ts";
 import { stopRoutes } from "../invoices/stop.routes.ts";
+import { subscriptionEventRoutes } from "../invoices/subscription-events.routes.ts";
+import { timelineRoutes } from "../invoices/timeline.routes.ts";
 import { noteWalletGone } from "../invoices/wallet-gone.flow.ts";
-import { AwayError } from "../kernel/errors.ts";
+import { AwayError, InvariantError } from "../kernel/errors.ts";
 import { receiveRoutes } from "../notifications/receive.routes.ts";
 import { planRoutes } from "../plans/plan.routes.ts";
+import { descriptionRoutes } from "../platform/api-description.ts";
 import type { ApiRoute } from "../platform/api-route.ts";
+import type { Config, GatewayConfig } from "../platform/config.ts";
 import {
   type HttpServer,
   type HttpServerTools,
@@ -22,6 +31,9 @@ import { pingQueue } from "../platform/queue.ts";
 import { refundRoutes } from "../refunds/refund.routes.ts";
 import { reportRoutes } from "../reports/reports.routes.ts";
 import { readClockSkew } from "../scheduler/scheduler.store.ts";
+import { calendarEventRoutes } from "../subscriptions/calendar-events.routes.ts";
+import { importRoutes } from "../subscriptions/import.routes.ts";
+import { planMigrationRoutes } from "../subscriptions/plan-migration.routes.ts";
 import { subscriptionRoutes } from "../subscriptions/subscription.routes.ts";
 import type { House } from "./house.ts";
 
@@ -33,32 +45,41 @@ export function openDoors(
   house: House,
   options: Pick<HttpServerTools, "host" | "port" | "farewellMs">,
 ): Promise<HttpServer> {
+  const routes = apiRoutes(house);
   return openHttpServer({
     ...options,
     db: house.db,
     log: house.log,
     apiKeys: house.config.apiKeys,
-    apiRoutes: apiRoutes(house),
-    rawRoutes: gatewayRoutes(house),
+    apiRoutes: routes,
+    rawRoutes: [...gatewayRoutes(house), ...descriptionRoutes(routes)],
     readyChecks: readyChecks(house),
   });
 }
 
 /** Every route below `/api/v1`. */
-function apiRoutes(house: House): ApiRoute[] {
+export function apiRoutes(house: House): ApiRoute[] {
   const { db, clock, sealer, config, policy, decide, bindings } = house;
   const { billingZone, minCharge } = config;
   return [
     ...planRoutes({ db, clock, billingZone, minCharge }),
-    ...customerRoutes({ db, clock, sealer }),
+    ...planMigrationRoutes({ db, clock, billingZone, minCharge, billedSince }),
+    ...customerRoutes({ db, clock, sealer, whyNeeded: whyCustomerIsNeeded }),
     ...bindingRoutes({
       ...bindings,
       customerToken: house.collect.tokens,
       onGone: (tx, customerId, says, now) =>
         noteWalletGone(tx, customerId, { says, policyVersion: policy.version }, now),
     }),
-    ...subscriptionRoutes({ db, clock, billingZone, windowFrom: policy.window?.from ?? null }),
+    ...subscriptionRoutes({ db, clock, billingZone, minCharge, windowFrom: policy.window?.from ?? null }),
+    ...importRoutes({ db, clock, sealer, billingZone, minCharge, windowFrom: policy.window?.from ?? null }),
+    ...calendarEventRoutes({ db, clock, billingZone, minCharge, windowFrom: policy.window?.from ?? null }),
+    ...subscriptionEventRoutes({ decide, ring: house.ringInvoices }),
+    ...planChangeRoutes({ decide, ring: house.ringInvoices }),
+    ...timelineRoutes({ db }),
+    ...catchUpRoutes({ db, clock, minCharge, windowFrom: policy.window?.from ?? null }),
     ...invoiceRoutes({ decide, ring: house.ringInvoices }),
+    ...byHandRoutes({ collect: house.collect, ring: house.ringInvoices }),
     ...payLinkRoutes(house.collect),
     ...refundRoutes({
       ...decide,
@@ -73,7 +94,7 @@ function apiRoutes(house: House): ApiRoute[] {
 
 function gatewayRoutes(house: House): RawRoute[] {
   const { db, clock, log, config, sealer } = house;
-  const { gateway } = config;
+  const gateway = gatewayOf(config);
   return receiveRoutes({
     db,
     clock,
@@ -87,9 +108,14 @@ function gatewayRoutes(house: House): RawRoute[] {
   });
 }
 
+function gatewayOf({ gateway }: Config): GatewayConfig {
+  if (gateway === null) throw new InvariantError("the doors were opened without the gateway's configuration");
+  return gateway;
+}
+
 /** The token that DOKU gave us, and none: what its own libraries and samples sign with. */
 async function fallbackTokens({ db, sealer, config }: House): Promise<FallbackToken[]> {
-  const { clientId, baseUrl } = config.gateway;
+  const { clientId, baseUrl } = gatewayOf(config);
   const own = await db.begin((tx) => findOwnToken(tx, sealer, tokenIssuer(clientId, baseUrl)));
   const doku = own === null ? [] : [{ kind: "doku" as const, token: own.token }];
   return [...doku, { kind: "empty", token: "" }];

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { InvalidError, NotFoundError } from "../kernel/errors.ts";
+import { NotFoundError } from "../kernel/errors.ts";
 import type { BindingId } from "../kernel/ids.ts";
-import { afterCursor, pageFields, pageOf } from "../platform/api-fields.ts";
+import { afterCursor, isUuid, momentField, pageAnswer, pageFields, pageOf } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
 import { type ActivateBindingTools, activateBinding } from "./activate-binding.flow.ts";
 import { type BalanceTools, readBalance } from "./balance.flow.ts";
 import { bindingById, listBindings } from "./binding.store.ts";
 import { BINDING_STATES, type Binding } from "./binding.ts";
 import { customerByReference, customersById } from "./customer.store.ts";
-import { startBinding } from "./start-binding.flow.ts";
-import { type UnbindTools, unbindWallet } from "./unbind.flow.ts";
+import { rehearseBinding, startBinding } from "./start-binding.flow.ts";
+import { rehearseUnbinding, type UnbindTools, unbindWallet } from "./unbind.flow.ts";
 
 export type BindingTools = ActivateBindingTools & BalanceTools & UnbindTools;
 
@@ -38,6 +38,19 @@ const listQuery = z.strictObject({
   ...pageFields,
 });
 
+const bindingAnswer = z.strictObject({
+  id: z.uuid(),
+  customer: z.string().nullable(),
+  state: z.enum(BINDING_STATES),
+  redirect_url: z.string().nullable().describe("where the customer's browser goes to link the wallet"),
+  reason: z.string().nullable(),
+  created_at: momentField(),
+  expires_at: momentField(),
+  activated_at: momentField().nullable(),
+  suspended_at: momentField().nullable(),
+  ended_at: momentField().nullable(),
+});
+
 /** Bindings: the consent of wallet owners to be charged. */
 export function bindingRoutes(tools: BindingTools): ApiRoute[] {
   return [start(tools), list(tools), get(tools), balance(tools), unbind(tools)];
@@ -47,14 +60,19 @@ function start(tools: BindingTools): ApiRoute {
   return apiRoute({
     method: "POST",
     path: "/customers/:reference/bindings",
+    command: "binding create",
+    dryRun: true,
+    callsGateway: true,
     summary: "Begin to link the customer's OVO wallet; send the browser to redirect_url",
     roles: ["billing"],
     idempotency: "optional",
     body: newBinding,
+    answers: bindingAnswer,
     status: 201,
-    run: async ({ params, body: { success_url: successUrl, failed_url: failedUrl } }) => {
+    run: async ({ params, body: { success_url: successUrl, failed_url: failedUrl }, dryRun }) => {
       const customerReference = params["reference"] ?? "";
-      return show(await startBinding(tools, { customerReference, successUrl, failedUrl }), customerReference);
+      const begin = dryRun ? rehearseBinding : startBinding;
+      return show(await begin(tools, { customerReference, successUrl, failedUrl }), customerReference);
     },
   });
 }
@@ -63,17 +81,16 @@ function list({ db }: BindingTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/bindings",
+    command: "binding list",
     summary: "Bindings, also of one customer or in one state",
     roles: EVERYBODY,
     idempotency: "none",
     query: listQuery,
+    answers: pageAnswer(bindingAnswer),
     run: async ({ query: { customer, state, limit, cursor } }) =>
       db.begin(async (tx) => {
         const customerId = customer === undefined ? null : (await customerByReference(tx, customer)).id;
-        const after = afterCursor(cursor);
-        if (after !== null && !isId(after)) {
-          throw new InvalidError("cursor: is not one of this list", { field: "cursor" });
-        }
+        const after = afterCursor(cursor, isUuid);
         const bindings = await listBindings(tx, { customerId, state: state ?? null, after }, limit + 1);
         const ids = bindings.map((binding) => binding.customerId);
         const customers = await customersById(tx, ids);
@@ -91,7 +108,10 @@ function get(tools: BindingTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/bindings/:id",
+    command: "binding show",
+    callsGateway: true,
     summary: "A binding; one that is pending is asked after at the gateway first",
+    answers: bindingAnswer,
     roles: EVERYBODY,
     idempotency: "none",
     run: async ({ params }) => {
@@ -111,7 +131,10 @@ function balance(tools: BindingTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/bindings/:id/balance",
+    command: "binding balance",
+    callsGateway: true,
     summary: "What can be spent from the wallet now",
+    answers: z.strictObject({ available: z.int(), at: momentField() }),
     roles: EVERYBODY,
     idempotency: "none",
     run: async ({ params }) => {
@@ -125,11 +148,16 @@ function unbind(tools: BindingTools): ApiRoute {
   return apiRoute({
     method: "DELETE",
     path: "/bindings/:id",
+    command: "binding delete",
+    dryRun: true,
+    callsGateway: true,
     summary: "Unlink the wallet; its subscriptions wait for another",
+    answers: bindingAnswer,
     roles: ["billing", "operator"],
     idempotency: "none",
-    run: async ({ params, actor }) => {
-      const binding = await unbindWallet(tools, bindingId(params), actor);
+    run: async ({ params, actor, dryRun }) => {
+      const unbind = dryRun ? rehearseUnbinding : unbindWallet;
+      const binding = await unbind(tools, bindingId(params), actor);
       return tools.db.begin(async (tx) => {
         const customers = await customersById(tx, [binding.customerId]);
         return show(binding, customers.get(binding.customerId)?.reference ?? null);
@@ -140,15 +168,11 @@ function unbind(tools: BindingTools): ApiRoute {
 
 function bindingId(params: Readonly<Record<string, string>>): BindingId {
   const id = params["id"] ?? "";
-  if (!isId(id)) throw new NotFoundError(`there is no binding ${id}`);
+  if (!isUuid(id)) throw new NotFoundError(`there is no binding ${id}`);
   return id as BindingId;
 }
 
-function isId(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
-}
-
-function show(binding: Binding, customer: string | null) {
+function show(binding: Binding, customer: string | null): z.input<typeof bindingAnswer> {
   return {
     id: binding.id,
     customer,

@@ -1,6 +1,7 @@
 import { In, MoreThan } from "typeorm";
 import { ConflictError, NotFoundError } from "../kernel/errors.ts";
 import type { CustomerId } from "../kernel/ids.ts";
+import type { Instant } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
 import { customerTable } from "./customer.table.ts";
 import type { Customer } from "./customer.ts";
@@ -27,6 +28,39 @@ export async function insertCustomer(tx: Tx, customer: Customer): Promise<void> 
       field: "reference",
     });
   }
+}
+
+/** Changes what may change of a customer; hold its row first. */
+export async function saveCustomer(tx: Tx, customer: Customer): Promise<void> {
+  await tx.query(`update customers set name = $2, phone = $3, phone_index = $4, email = $5 where id = $1`, [
+    customer.id,
+    customer.name,
+    customer.phone,
+    customer.phoneIndex,
+    customer.email,
+  ]);
+}
+
+/** Takes everything personal out of a customer's row and the rows of its bindings, none of which may be live. */
+export async function eraseCustomerRow(
+  tx: Tx,
+  id: CustomerId,
+  { at, by, reason }: { readonly at: Instant; readonly by: string; readonly reason: string },
+): Promise<void> {
+  await tx.query(
+    `update customers
+        set name = 'erased', phone = '', phone_index = '', email = null,
+            erased_at = $2, erased_by = $3, erase_reason = $4
+      where id = $1`,
+    [id, at.toJSDate(), by, reason],
+  );
+  await tx.query(
+    `update bindings
+        set phone_index = '', auth_code = null, auth_code_index = null, redirect_url = null, customer_token = null,
+            customer_token_at = null, customer_token_expires_at = null, refresh_token = null, refresh_expires_at = null
+      where customer_id = $1`,
+    [id],
+  );
 }
 
 /** The customer called `reference`, or `NotFoundError`. */

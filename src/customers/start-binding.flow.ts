@@ -6,6 +6,7 @@ import { unreachable } from "../kernel/unreachable.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Database } from "../platform/database.ts";
 import { randomUuid } from "../platform/random.ts";
+import { rehearse } from "../platform/rehearsal.ts";
 import type { Sealer } from "../platform/secrets.ts";
 import {
   bindingById,
@@ -17,7 +18,7 @@ import {
 } from "./binding.store.ts";
 import { type Binding, sealContext } from "./binding.ts";
 import { customerByReference, lockCustomers } from "./customer.store.ts";
-import { phoneContext } from "./customer.ts";
+import { isErased, phoneContext } from "./customer.ts";
 
 export type StartBindingTools = {
   readonly db: Database;
@@ -56,6 +57,14 @@ export async function startBinding(tools: StartBindingTools, given: NewBinding):
   });
 }
 
+/** The binding as `startBinding` would begin it; the gateway is not asked, so there is no page to send anybody to. */
+export async function rehearseBinding(tools: StartBindingTools, given: NewBinding): Promise<Binding> {
+  return rehearse(tools.db, async (db) => {
+    const { id } = await writeIntent({ ...tools, db }, given);
+    return db.begin((tx) => bindingById(tx, id));
+  });
+}
+
 /** Committed before anything is sent, so that a notification that overtakes our answer finds its row. */
 async function writeIntent(
   { db, clock, sealer, gateway }: StartBindingTools,
@@ -65,6 +74,8 @@ async function writeIntent(
   return db.begin(async (tx) => {
     const customer = await customerByReference(tx, customerReference);
     await lockCustomers(tx, [customer.id]);
+    if (isErased(await customerByReference(tx, customerReference)))
+      throw new ConflictError(`customer ${customerReference} was erased: make a new one`);
     if ((await liveBindingOf(tx, customer.id)) !== null) {
       throw new ConflictError(`customer ${customerReference} has linked a wallet already; unbind it first`);
     }

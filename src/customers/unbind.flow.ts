@@ -6,6 +6,7 @@ import type { Instant } from "../kernel/time.ts";
 import { unreachable } from "../kernel/unreachable.ts";
 import type { Actor } from "../platform/api-route.ts";
 import type { Tx } from "../platform/database.ts";
+import { rehearsing } from "../platform/rehearsal.ts";
 import { bindingById, lockBinding } from "./binding.store.ts";
 import { type Binding, isLive } from "./binding.ts";
 import { lockCustomers } from "./customer.store.ts";
@@ -24,13 +25,25 @@ export type UnbindTools = Pick<TokenTools, "db" | "clock" | "gateway"> & {
  */
 export async function unbindWallet(tools: UnbindTools, id: BindingId, actor: Actor): Promise<Binding> {
   const binding = await tools.db.begin((tx) => bindingById(tx, id));
-  if (binding.state === "revoked") return binding;
-  if (!isLive(binding))
-    throw new ConflictError(
-      `this binding is ${binding.state}: no wallet is linked by it, and it ends by itself`,
-    );
+  if (!mayBeEnded(binding)) return binding;
   const gone = await endAtGateway(tools, id);
   return tools.db.begin((tx) => endHere(tools, tx, id, reasonOf(actor, gone)));
+}
+
+/** The binding as `unbindWallet` would leave it, if the gateway agreed; nobody is asked and nothing is changed. */
+export async function rehearseUnbinding(tools: UnbindTools, id: BindingId, actor: Actor): Promise<Binding> {
+  const binding = await tools.db.begin((tx) => bindingById(tx, id));
+  if (!mayBeEnded(binding)) return binding;
+  return rehearsing(tools.db).begin((tx) => endHere(tools, tx, id, reasonOf(actor, "now")));
+}
+
+/** False when it ended before; throws `ConflictError` for one that no wallet was ever linked by. */
+function mayBeEnded(binding: Binding): boolean {
+  if (binding.state === "revoked") return false;
+  if (isLive(binding)) return true;
+  throw new ConflictError(
+    `this binding is ${binding.state}: no wallet is linked by it, and it ends by itself`,
+  );
 }
 
 type Gone = "now" | "before";

@@ -1,9 +1,17 @@
 import { z } from "zod";
-import { InvalidError, NotFoundError } from "../kernel/errors.ts";
-import { afterCursor, pageFields, pageOf } from "../platform/api-fields.ts";
+import { NotFoundError } from "../kernel/errors.ts";
+import {
+  afterCursor,
+  isNumberKey,
+  momentField,
+  pageAnswer,
+  pageFields,
+  pageOf,
+} from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Database } from "../platform/database.ts";
+import { rehearsing } from "../platform/rehearsal.ts";
 import { closeException, listExceptions, type StoredException } from "./exception.store.ts";
 
 type ExceptionTools = { readonly db: Database; readonly clock: Clock };
@@ -22,6 +30,22 @@ const resolution = z.strictObject({
     .max(1000, { error: "must be at most 1000 characters" }),
 });
 
+const exceptionAnswer = z.strictObject({
+  id: z.string(),
+  kind: z.string(),
+  subject: z.string(),
+  state: z.enum(["open", "closed"]),
+  invoice_id: z.uuid().nullable(),
+  reference: z.string().nullable(),
+  amount: z.int().nullable(),
+  says: z.string().describe("the fact and the remedy, in words"),
+  facts: z.record(z.string(), z.unknown()),
+  opened_at: momentField(),
+  closed_at: momentField().nullable(),
+  closed_by: z.string().nullable(),
+  closing_reason: z.string().nullable(),
+});
+
 /** Exceptions: what a person must see, and the closing of it with a reason. */
 export function exceptionRoutes(tools: ExceptionTools): ApiRoute[] {
   const { db, clock } = tools;
@@ -29,12 +53,14 @@ export function exceptionRoutes(tools: ExceptionTools): ApiRoute[] {
     apiRoute({
       method: "GET",
       path: "/exceptions",
+      command: "exception list",
       summary: "Differences that a person must see, newest first",
       roles: EVERYBODY,
       idempotency: "none",
       query: listQuery,
+      answers: pageAnswer(exceptionAnswer),
       run: async ({ query: { state, kind, limit, cursor } }) => {
-        const filter = { state: state ?? null, kind: kind ?? null, before: idAfter(cursor) };
+        const filter = { state: state ?? null, kind: kind ?? null, before: afterCursor(cursor, isNumberKey) };
         const rows = await db.begin((tx) => listExceptions(tx, filter, limit + 1));
         return pageOf(rows, limit, (row) => row.id, show);
       },
@@ -42,14 +68,17 @@ export function exceptionRoutes(tools: ExceptionTools): ApiRoute[] {
     apiRoute({
       method: "POST",
       path: "/exceptions/:id/resolve",
+      command: "exception resolve",
+      dryRun: true,
       summary: "Close an exception with the reason it is settled",
       roles: ["finance", "operator"],
       idempotency: "optional",
       body: resolution,
-      run: async ({ params, body, actor }) => {
+      answers: exceptionAnswer,
+      run: async ({ params, body, actor, dryRun }) => {
         const id = params["id"] ?? "";
-        if (!isId(id)) throw new NotFoundError(`there is no exception ${id}`);
-        return db.begin(async (tx) => {
+        if (!isNumberKey(id)) throw new NotFoundError(`there is no exception ${id}`);
+        return (dryRun ? rehearsing(db) : db).begin(async (tx) => {
           const at = await clock.now(tx);
           return show(await closeException(tx, id, { at, by: actor.name, reason: body.reason }));
         });
@@ -58,19 +87,7 @@ export function exceptionRoutes(tools: ExceptionTools): ApiRoute[] {
   ];
 }
 
-/** A bigint key, short enough that PostgreSQL takes it. */
-function isId(text: string): boolean {
-  return /^[1-9]\d{0,17}$/.test(text);
-}
-
-function idAfter(cursor: string | undefined): string | null {
-  const id = afterCursor(cursor);
-  if (id !== null && !isId(id))
-    throw new InvalidError("cursor: is not one of this list", { field: "cursor" });
-  return id;
-}
-
-function show(exception: StoredException) {
+function show(exception: StoredException): z.input<typeof exceptionAnswer> {
   return {
     id: exception.id,
     kind: exception.kind,

@@ -62,8 +62,9 @@ function settleInvoice({ facts, now }: Circumstances, succeeded: Attempt): Conse
     notSentCount: 0,
     endReason: null,
   };
-  // Nobody else moves it away from past due, so that the usual case costs nothing.
-  const settled = facts.subscription.state === "past_due" ? ("active" as const) : null;
+  // Nobody else moves it away from past due or unpaid, so that the usual case costs nothing.
+  const inArrears = facts.subscription.state === "past_due" || facts.subscription.state === "unpaid";
+  const settled = inArrears ? ("active" as const) : null;
   switch (invoice.state) {
     case "open":
       return {

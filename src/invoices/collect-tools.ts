@@ -14,6 +14,8 @@ export type DecideTools = {
   readonly log: Logger;
   /** Real ms after a send in which "not found" does not count; 0 unless the clock is turned. */
   readonly notFoundBlindMs: number;
+  /** The least that is charged, in rupiah. */
+  readonly minCharge: number;
 };
 
 /** What collecting needs besides. */

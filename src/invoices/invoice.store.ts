@@ -1,4 +1,4 @@
-import type { InvoiceId, SubscriptionId } from "../kernel/ids.ts";
+import type { CustomerId, InvoiceId, SubscriptionId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Queryable, Tx } from "../platform/database.ts";
 import type { Invoice } from "./invoice.ts";
@@ -116,6 +116,24 @@ export async function withoutArrears(tx: Tx, ids: readonly SubscriptionId[]): Pr
                          where i.subscription_id = x.id and i.state = 'open' and i.first_failed_at is not null)
       order by x.id`,
     [ids],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** More open invoices than a subscription ever has: a plan of one day, unpaid for three years. */
+const MOST_OPEN = 1000;
+
+/** The open invoices of a subscription, in id order; the index invoices_open_of_customer is expected. */
+export async function openInvoicesOf(
+  tx: Tx,
+  { id, customerId }: { readonly id: SubscriptionId; readonly customerId: CustomerId },
+): Promise<InvoiceId[]> {
+  const rows = await tx.query<{ id: InvoiceId }>(
+    `select id from invoices
+      where customer_id = $1 and subscription_id = $2 and state = 'open'
+      order by id
+      limit $3`,
+    [customerId, id, MOST_OPEN],
   );
   return rows.map((row) => row.id);
 }

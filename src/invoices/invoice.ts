@@ -6,7 +6,8 @@ export const INVOICE_STATES = ["open", "paid", "void", "uncollectible"] as const
 export type InvoiceState = (typeof INVOICE_STATES)[number];
 
 /** What an open invoice waits for when no time is set: a wallet, one of our people, the end of a hold, the customer. */
-export type WaitingFor = "method" | "person" | "hold" | "customer";
+export const WAITING_FOR = ["method", "person", "hold", "customer"] as const;
+export type WaitingFor = (typeof WAITING_FOR)[number];
 
 /** One subscription's debt for one billing period. */
 export type Invoice = {

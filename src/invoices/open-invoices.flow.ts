@@ -1,15 +1,19 @@
 import { openExceptions } from "../exceptions/exception.store.ts";
-import type { InvoiceId } from "../kernel/ids.ts";
-import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
+import type { InvoiceId, SubscriptionId } from "../kernel/ids.ts";
+import type { Instant } from "../kernel/time.ts";
 import { isOutage, type Tx } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
-import { type BillingPeriod, billingPeriod } from "../subscriptions/billing-period.ts";
+import { claimDueCustomers } from "../subscriptions/claim-customers.store.ts";
+import { discountsOf } from "../subscriptions/discount.store.ts";
+import { priceChangesOf } from "../subscriptions/price-change.store.ts";
 import { claimDueSubscriptions, saveSchedules } from "../subscriptions/subscription.store.ts";
-import type { DueSubscription, Schedule } from "../subscriptions/subscription.ts";
-import { wakeAt } from "../subscriptions/wake-at.ts";
+import { appendSubscriptionChanges } from "../subscriptions/subscription-change.store.ts";
+import { type BilledTurns, billTurns, scheduleOf, type TurnToBill } from "./bill-turns.ts";
 import type { DecideTools } from "./collect-tools.ts";
-import { countVoidedPeriods, insertInvoices, type NewInvoice } from "./new-invoice.store.ts";
-import { invoiceId } from "./reference.ts";
+import { insertDecisions } from "./decision.store.ts";
+import { countVoidedPeriods, insertInvoices } from "./new-invoice.store.ts";
+import { countOpenedToday } from "./opened-today.store.ts";
+import { type Turn, turnsOf } from "./turns.ts";
 
 /** A subscription whose invoice cannot be opened is looked at again after this. */
 const POISON_RECHECK = { hours: 1 };
@@ -23,7 +27,9 @@ export type Opened = { readonly claimed: number; readonly invoiceIds: readonly I
  */
 export async function openDueInvoices(tools: DecideTools, limit: number): Promise<Opened> {
   try {
-    return await tools.db.begin(async (tx) => openSet(tx, tools, await tools.clock.now(tx), limit));
+    return await tools.db.begin(async (tx) =>
+      openSet(tx, tools, await tools.clock.now(tx), { limit, onlyFirst: false }),
+    );
   } catch (error) {
     tools.log.warn({ event: "invoices.open_failed", err: error });
     return openOneByOne(tools, limit);
@@ -43,7 +49,9 @@ async function openOneByOne(tools: DecideTools, limit: number): Promise<Opened> 
 /** What the next subscription opened, which may be nothing; null when none is due. */
 async function openNext(tools: DecideTools): Promise<readonly InvoiceId[] | null> {
   try {
-    const next = await tools.db.begin(async (tx) => openSet(tx, tools, await tools.clock.now(tx), 1));
+    const next = await tools.db.begin(async (tx) =>
+      openSet(tx, tools, await tools.clock.now(tx), { limit: 1, onlyFirst: true }),
+    );
     return next.claimed === 0 ? null : next.invoiceIds;
   } catch (error) {
     // With PostgreSQL away nobody is to blame: the next beat begins anew.
@@ -67,103 +75,62 @@ async function parkNext(tools: DecideTools, error: unknown): Promise<void> {
   });
 }
 
-async function openSet(tx: Tx, tools: DecideTools, now: Instant, limit: number): Promise<Opened> {
-  const due = await claimDueSubscriptions(tx, now, limit);
-  if (due.length === 0) return { claimed: 0, invoiceIds: [] };
-  const voided = await countVoidedPeriods(tx, due);
+type Page = {
+  readonly limit: number;
+  /** Only the first thing that the first one does: with others it may share the blame for a failure. */
+  readonly onlyFirst: boolean;
+};
+
+async function openSet(tx: Tx, tools: DecideTools, now: Instant, page: Page): Promise<Opened> {
+  const { due, customers } = await claimDueCustomers(tx, now, page.limit);
+  if (customers.length === 0) return { claimed: 0, invoiceIds: [] };
+  const opened = await countOpenedToday(tx, customers, now);
   const windowFrom = tools.policy.window?.from ?? null;
-  const plans = due.map((subscription, index) => plan(subscription, voided[index] ?? 0, now, windowFrom));
-  const invoices = plans.flatMap(({ invoice }) => (invoice === null ? [] : [invoice]));
-  await Promise.all([
-    insertInvoices(tx, invoices, now),
-    saveSchedules(
-      tx,
-      plans.map((each) => each.schedule),
-    ),
-  ]);
+  const all = customers.flatMap((subscriptions, at) =>
+    turnsOf({ subscriptions, opened: opened[at] ?? new Map() }, { now, windowFrom }),
+  );
+  const turns = page.onlyFirst ? firstOf(all, due[0]?.id) : all;
+  const rules = { now, windowFrom, policyVersion: tools.policy.version };
+  const billed = billTurns(await withFacts(tx, turns, tools.minCharge), rules);
+  await save(tx, billed, now);
   failpoint("opening.before-commit");
-  return { claimed: due.length, invoiceIds: invoices.map(({ id }) => id) };
+  return { claimed: due.length, invoiceIds: billed.invoices.map(({ id }) => id) };
 }
 
-type Planned = { readonly invoice: NewInvoice | null; readonly schedule: Schedule };
-
-/** The next period's invoice and when to look again; no period left means that the subscription is completed. */
-function plan(
-  subscription: DueSubscription,
-  voided: number,
-  now: Instant,
-  windowFrom: string | null,
-): Planned {
-  const period = billingPeriod(subscription.terms, subscription.nextIndex);
-  if (period === null) return { invoice: null, schedule: over(subscription, now) };
-  const today = localDateAt(now, subscription.zone);
-  const following = wakeAt(period.end, subscription.zone, windowFrom);
-  return {
-    invoice: newInvoice(subscription, period, voided, now),
-    schedule: {
-      ...scheduleOf(subscription),
-      state: subscription.state === "trialing" ? "active" : subscription.state,
-      nextIndex: subscription.nextIndex + 1,
-      nextInvoiceAt: following > now ? following : catchUpAt(subscription, today, now, windowFrom),
-      lastOpenedOn: today,
-    },
-  };
+function firstOf(turns: readonly Turn[], id: SubscriptionId | undefined): Turn[] {
+  return turns
+    .filter(({ subscription }) => subscription.id === id)
+    .map((turn) => ({ ...turn, openings: turn.openings.slice(0, 1) }));
 }
 
-/** Nothing is left to bill. With an invoice in dunning it is completed when that is paid. */
-function over(subscription: DueSubscription, now: Instant): Schedule {
-  const ended = { ...scheduleOf(subscription), nextInvoiceAt: null };
-  if (subscription.state === "past_due") return ended;
-  return { ...ended, state: "completed", endedAt: now, endReason: "its last period is over" };
+/** Reads what the bills of these turns depend on; a statement a table. */
+async function withFacts(tx: Tx, turns: readonly Turn[], minCharge: number): Promise<TurnToBill[]> {
+  const periods = turns.flatMap(({ subscription: { id }, openings }) =>
+    openings.flatMap((opening) => (opening.kind === "opens" ? [{ id, index: opening.period.index }] : [])),
+  );
+  const ids = [...new Set(periods.map(({ id }) => id))];
+  const [counts, discounts, priceChanges] = await Promise.all([
+    countVoidedPeriods(tx, periods),
+    discountsOf(tx, ids),
+    priceChangesOf(tx, ids),
+  ]);
+  const voided = new Map(periods.map(({ id, index }, at) => [`${id}/${index}`, counts[at] ?? 0]));
+  return turns.map((turn) => {
+    const { id } = turn.subscription;
+    return {
+      ...turn,
+      facts: { discounts: discounts.get(id) ?? [], priceChanges: priceChanges.get(id) ?? [], minCharge },
+      voidedOf: (index) => voided.get(`${id}/${index}`) ?? 0,
+    };
+  });
 }
 
-/**
- * Behind schedule, the oldest period comes first and one period a local day, so that nobody is charged for a
- * quarter at once; a plan of one day may open two a day, or it would never draw level.
- */
-function catchUpAt(
-  subscription: DueSubscription,
-  today: LocalDate,
-  now: Instant,
-  windowFrom: string | null,
-): Instant {
-  const { interval } = subscription.terms;
-  const daily = interval.unit === "day" && interval.count === 1;
-  if (daily && subscription.lastOpenedOn !== today) return now;
-  const tomorrow = now.setZone(subscription.zone).plus({ days: 1 }).toISODate() as LocalDate;
-  return wakeAt(tomorrow, subscription.zone, windowFrom);
-}
-
-function newInvoice(
-  { id, customerId, planVersionId, terms }: DueSubscription,
-  period: BillingPeriod,
-  voided: number,
-  now: Instant,
-): NewInvoice {
-  return {
-    id: invoiceId(id, "period", period.index, voided),
-    subscriptionId: id,
-    customerId,
-    planVersionId,
-    periodIndex: period.index,
-    issueNumber: voided,
-    periodStart: period.start,
-    periodEnd: period.end,
-    billsOn: period.billsOn,
-    amount: period.amount,
-    nextActionAt: now,
-    line: {
-      kind: period.proration === null ? "period" : "proration",
-      amount: period.amount,
-      note:
-        period.proration === null
-          ? period.note
-          : `${period.proration.days} of ${period.proration.of} days of ${terms.amount}`,
-    },
-  };
-}
-
-function scheduleOf(subscription: DueSubscription): Schedule {
-  const { id, state, nextIndex, nextInvoiceAt, lastOpenedOn, credit } = subscription;
-  return { id, state, nextIndex, nextInvoiceAt, lastOpenedOn, credit, endedAt: null, endReason: null };
+async function save(tx: Tx, billed: BilledTurns, now: Instant): Promise<void> {
+  await Promise.all([
+    insertInvoices(tx, billed.invoices, now),
+    saveSchedules(tx, billed.schedules),
+    appendSubscriptionChanges(tx, billed.changes),
+    insertDecisions(tx, billed.decisions, now),
+    openExceptions(tx, billed.exceptions),
+  ]);
 }

@@ -6,19 +6,21 @@ import type { Instant } from "../kernel/time.ts";
 import type { Actor } from "../platform/api-route.ts";
 import type { Tx } from "../platform/database.ts";
 import { monotonicMs } from "../platform/real-time.ts";
+import { rehearsing } from "../platform/rehearsal.ts";
 import { insertAttempts } from "./attempt.store.ts";
 import { type Attempt, mayHaveLeft } from "./attempt.ts";
 import type { CollectTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
-import { FIRST_INQUIRY_AFTER_MS, firstInquiryAt } from "./inquiry-ladder.ts";
+import { giveWay } from "./give-way.flow.ts";
+import { FIRST_INQUIRY_AFTER_MS } from "./inquiry-ladder.ts";
 import { saveInvoices } from "./invoice.store.ts";
 import type { News } from "./news.ts";
 import { findPayPage, insertPayPage, savePayPage } from "./pay-page.store.ts";
 import { recordVerdictsIn } from "./record-verdicts.flow.ts";
 import { attemptReference } from "./reference.ts";
-import { findRealAges, insertRequests } from "./request.store.ts";
+import { insertRequests } from "./request.store.ts";
 
 /** Where the customer pays, and until when. */
 export type PayLink = {
@@ -33,8 +35,9 @@ const PERMITS_PER_PAGE = 3;
 const BUSY_SILENCE_MS = 2_000;
 
 /**
- * Opens a page on which the customer pays an open invoice, or answers the one that is open. While it may be paid no
- * other attempt begins. Throws in words when that is not possible; once bytes may have left, the attempt remembers.
+ * Opens a page on which the customer pays an invoice that is open or was given up, or answers the one that is open.
+ * While it may be paid no other attempt begins. Throws in words when that is not possible; once bytes may have left,
+ * the attempt remembers.
  */
 export async function openPayLink(tools: CollectTools, id: InvoiceId, actor: Actor): Promise<PayLink> {
   const granted = await tools.permits.take(PERMITS_PER_PAGE);
@@ -66,6 +69,21 @@ export async function openPayLink(tools: CollectTools, id: InvoiceId, actor: Act
   }
 }
 
+/** What `openPayLink` would answer and send now; nothing is asked, sent or kept. */
+export async function rehearsePayLink(
+  tools: CollectTools,
+  id: InvoiceId,
+  actor: Actor,
+): Promise<PayLink | RehearsedPayLink> {
+  const intent = await rehearsing(tools.db).begin((tx) => writeIntent(tx, tools, id, actor));
+  if (intent.kind === "page") return intent.page;
+  const { reference, endsAt, body } = intent;
+  return { redirectUrl: null, reference, endsAt, body };
+}
+
+/** `body`: the request to the gateway, word for word. */
+type RehearsedPayLink = Omit<PayLink, "redirectUrl"> & { readonly redirectUrl: null; readonly body: string };
+
 type Look =
   | { readonly kind: "page"; readonly page: PayLink }
   /** An attempt that never left gives way, once the gateway confirms it. */
@@ -78,7 +96,8 @@ async function look(tx: Tx, tools: CollectTools, id: InvoiceId): Promise<Look> {
   const invoices = await lockInvoices(tx, [id]);
   const [facts] = await loadFacts(tx, invoices, now);
   if (facts === undefined) throw new NotFoundError(`there is no invoice ${id}`);
-  if (facts.invoice.state !== "open")
+  // What was given up may still be paid.
+  if (facts.invoice.state !== "open" && facts.invoice.state !== "uncollectible")
     throw new ConflictError(`the invoice is ${facts.invoice.state}, not open`);
   const live = liveAttempt(facts);
   const page = live?.kind === "sale" ? await findPayPage(tx, id, live.number) : null;
@@ -96,36 +115,6 @@ async function look(tx: Tx, tools: CollectTools, id: InvoiceId): Promise<Look> {
 
 function isOpen(live: Attempt, endsAt: Instant, now: Instant): boolean {
   return live.state !== "review" && now < endsAt;
-}
-
-/** The gateway is asked once whether what we believe never left is unknown there; only then the reference is given up. */
-async function giveWay(tools: CollectTools, id: InvoiceId, attempt: Attempt): Promise<void> {
-  const { number: attemptNumber, reference, gatewayReference, amount } = attempt;
-  const leaseNo = await tools.db.begin(async (tx) => {
-    const now = await tools.clock.now(tx);
-    const ready = firstInquiryAt(attempt, now);
-    if (ready > now)
-      throw new ConflictError(
-        `attempt ${reference} did not leave, which can be confirmed from ${ready.toISO()} on: ask again then`,
-      );
-    const [invoice] = await lockInvoices(tx, [id]);
-    if (invoice === undefined) throw new NotFoundError(`there is no invoice ${id}`);
-    await saveInvoices(tx, [{ invoice, lease: { kind: "take", leaseMs: tools.leaseMs } }], now);
-    return invoice.leaseNo + 1;
-  });
-  const paymentExternalId = attempt.requests.at(-1)?.externalId ?? null;
-  const { verdict, raw } = await tools.gateway.inquire({
-    reference,
-    paymentExternalId,
-    gatewayReference,
-    amount,
-  });
-  await tools.db.begin(async (tx) => {
-    const [realMsSinceSent = 0] = await findRealAges(tx, [{ invoiceId: id, attemptNumber }]);
-    const about = { invoiceId: id, attemptNumber, reference, requestId: null, leaseNo, realMsSinceSent };
-    const news: News = { ...about, source: "inquiry", verdict, raw };
-    await recordVerdictsIn(tx, tools, [news], await tools.clock.now(tx));
-  });
 }
 
 /** A page needs no wallet; with a token of the customer's it needs no phone number either. */

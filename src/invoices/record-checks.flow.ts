@@ -63,7 +63,7 @@ export function recordChecks(tools: DecideTools, checks: readonly CheckDone[]): 
       })),
       now,
     );
-    await saveSubscriptionStates(tx, done);
+    await saveSubscriptionStates(tx, tools.policy, done, now);
     await setStop(tx, done.find((each) => each.stop !== null)?.stop ?? null, tools.policy.zone, now);
     failpoint("checks.before-commit");
     return checks.map(() => undefined);

@@ -160,7 +160,7 @@ function saveConsequences(
   return [
     decisions.then(() => undefined),
     exceptions,
-    saveSubscriptionStates(tx, all),
+    saveSubscriptionStates(tx, tools.policy, all, now),
     setStop(tx, stop, tools.policy.zone, now),
   ];
 }

@@ -5,7 +5,7 @@ import { type LocalDate, localDateAt } from "../kernel/time.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Database } from "../platform/database.ts";
 import { randomUuid } from "../platform/random.ts";
-import { insertPlan, insertPlanVersion, lockPlan, planByCode } from "./plan.store.ts";
+import { insertPlan, insertPlanVersion, lockPlanByCode, savePlan, versionsOf } from "./plan.store.ts";
 import { type IntervalName, intervalOf, type Plan, type PlanVersion } from "./plan.ts";
 
 export type PlanTools = {
@@ -20,6 +20,8 @@ export type NewPlan = {
   readonly code: string;
   readonly name: string;
   readonly amount: Rupiah;
+  /** Null: no tax is shown. */
+  readonly taxBasisPoints: number | null;
   readonly interval: IntervalName;
   readonly intervalCount: number;
   readonly billingDay: number | null;
@@ -28,10 +30,10 @@ export type NewPlan = {
   readonly dunningPolicy: string | null;
 };
 
-export type PricedPlan = { readonly plan: Plan; readonly price: PlanVersion };
+type Priced = { readonly plan: Plan; readonly price: PlanVersion };
 
 /** Puts a plan on offer with its first price; throws `ConflictError` when the code is taken. */
-export async function createPlan({ db, clock, billingZone }: PlanTools, given: NewPlan): Promise<PricedPlan> {
+export async function createPlan({ db, clock, billingZone }: PlanTools, given: NewPlan): Promise<Priced> {
   const interval = intervalOf(given.interval, given.intervalCount);
   return db.begin(async (tx) => {
     const now = await clock.now(tx);
@@ -46,12 +48,14 @@ export async function createPlan({ db, clock, billingZone }: PlanTools, given: N
       cycles: given.cycles,
       dunningPolicy: given.dunningPolicy,
       createdAt: now,
+      archivedAt: null,
     };
     await insertPlan(tx, plan);
     const price = await insertPlanVersion(tx, {
       id: randomUuid() as PlanVersionId,
       planId: plan.id,
       amount: given.amount,
+      taxBasisPoints: given.taxBasisPoints,
       effectiveOn: localDateAt(now, billingZone),
       createdAt: now,
     });
@@ -59,36 +63,70 @@ export async function createPlan({ db, clock, billingZone }: PlanTools, given: N
   });
 }
 
+export type NewPrice = {
+  readonly code: string;
+  readonly amount: Rupiah;
+  /** Null: no tax is shown. Undefined: the rate of the newest price. */
+  readonly taxBasisPoints: number | null | undefined;
+  /** Null: today. */
+  readonly effectiveOn: LocalDate | null;
+};
+
 /**
- * Gives a plan a new price for subscriptions that begin on `effectiveOn` or later (null: today). Running
- * subscriptions keep the version they began with.
+ * Gives a plan a new price for subscriptions that are agreed on `effectiveOn` or later. Running subscriptions keep
+ * theirs; only a dated migration moves them. Throws `InvalidError` for a day that is over.
  */
 export async function addPlanVersion(
   { db, clock, billingZone }: PlanTools,
-  given: { readonly code: string; readonly amount: Rupiah; readonly effectiveOn: LocalDate | null },
-): Promise<PricedPlan> {
+  given: NewPrice,
+): Promise<Priced> {
   return db.begin(async (tx) => {
     const now = await clock.now(tx);
     const today = localDateAt(now, billingZone);
     const effectiveOn = given.effectiveOn ?? today;
     if (effectiveOn < today) {
-      throw new InvalidError(
-        `effective_on: ${effectiveOn} is over; a price begins today (${today}) or later`,
-        {
-          field: "effective_on",
-        },
-      );
+      const says = `effective_on: ${effectiveOn} is over; a price begins today (${today}) or later`;
+      throw new InvalidError(says, { field: "effective_on" });
     }
-    const plan = await planByCode(tx, given.code);
-    await lockPlan(tx, plan.id);
-    const id = randomUuid() as PlanVersionId;
+    const plan = await lockPlanByCode(tx, given.code);
+    const [newest] = await versionsOf(tx, { planId: plan.id }, 1);
     const price = await insertPlanVersion(tx, {
-      id,
+      id: randomUuid() as PlanVersionId,
       planId: plan.id,
       amount: given.amount,
+      taxBasisPoints:
+        given.taxBasisPoints === undefined ? (newest?.taxBasisPoints ?? null) : given.taxBasisPoints,
       effectiveOn,
       createdAt: now,
     });
     return { plan, price };
   });
 }
+
+/**
+ * Gives a plan another name, or takes it off (or back into) the offer; what is not given stays. Running subscriptions
+ * are not touched by either. May run twice.
+ */
+export async function updatePlan(
+  { db, clock }: Pick<PlanTools, "db" | "clock">,
+  { code, name, archived }: PlanUpdate,
+): Promise<Plan> {
+  return db.begin(async (tx) => {
+    const now = await clock.now(tx);
+    const plan = await lockPlanByCode(tx, code);
+    const since = plan.archivedAt ?? now;
+    const updated = {
+      ...plan,
+      name: name ?? plan.name,
+      archivedAt: (archived ?? plan.archivedAt !== null) ? since : null,
+    };
+    await savePlan(tx, updated);
+    return updated;
+  });
+}
+
+export type PlanUpdate = {
+  readonly code: string;
+  readonly name: string | undefined;
+  readonly archived: boolean | undefined;
+};

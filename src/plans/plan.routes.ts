@@ -1,62 +1,74 @@
 import { z } from "zod";
-import { rupiah } from "../kernel/money.ts";
+import { InvalidError } from "../kernel/errors.ts";
+import { type Rupiah, rupiah } from "../kernel/money.ts";
 import { localDateAt } from "../kernel/time.ts";
-import {
-  afterCursor,
-  dateField,
-  pageFields,
-  pageOf,
-  referenceField,
-  rupiahField,
-  wholeField,
-} from "../platform/api-fields.ts";
+import { afterCursor, isNumberKey, pageAnswer, pageFields, pageOf } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
-import { addPlanVersion, createPlan, type PlanTools } from "./create-plan.flow.ts";
+import { rehearseIf } from "../platform/rehearsal.ts";
+import { addPlanVersion, createPlan, type PlanTools, updatePlan } from "./create-plan.flow.ts";
+import { feasibility, OVO_TIERS } from "./feasibility.ts";
 import { listPlans, planByCode, pricesOn, versionsOf } from "./plan.store.ts";
-import { INTERVAL_NAMES, type Plan, type PlanVersion, priceWarnings } from "./plan.ts";
-
-const newPlan = z.strictObject({
-  code: referenceField(),
-  name: z.string({ error: "must be the plan's name as customers see it" }).trim().min(1).max(100),
-  amount: rupiahField(),
-  interval: z.enum(INTERVAL_NAMES, { error: `must be one of ${INTERVAL_NAMES.join(", ")}` }),
-  interval_count: wholeField(1, 366).default(1),
-  billing_day: wholeField(1, 31).nullish(),
-  trial_days: wholeField(0, 730).nullish(),
-  cycles: wholeField(1, 1200).nullish(),
-  dunning_policy: referenceField().nullish(),
-});
-
-const newVersion = z.strictObject({ amount: rupiahField(), effective_on: dateField().optional() });
+import type { Plan } from "./plan.ts";
+import {
+  basisPointsOf,
+  feasibilityAnswer,
+  newPlan,
+  newPlanAnswer,
+  newVersion,
+  planAnswer,
+  planUpdate,
+  pricedAnswer,
+  showFeasibility,
+  showPlan,
+  showVersion,
+  versionAnswer,
+  wholePlanAnswer,
+} from "./plan-fields.ts";
 
 /** Plans: what is on offer and at which price. */
 export function planRoutes(tools: PlanTools): ApiRoute[] {
-  return [create(tools), addVersion(tools), list(tools), get(tools)];
+  return [
+    create(tools),
+    addVersion(tools),
+    versions(tools),
+    list(tools),
+    get(tools),
+    update(tools),
+    feasible(tools),
+  ];
 }
 
 function create(tools: PlanTools): ApiRoute {
   return apiRoute({
     method: "POST",
     path: "/plans",
+    command: "plan create",
+    dryRun: true,
     summary: "Put a plan on offer",
     roles: ["billing"],
     idempotency: "optional",
     body: newPlan,
+    answers: newPlanAnswer,
     status: 201,
-    run: async ({ body }) => {
-      const { plan, price } = await createPlan(tools, {
-        code: body.code,
-        name: body.name,
-        amount: rupiah(body.amount),
-        interval: body.interval,
-        intervalCount: body.interval_count,
-        billingDay: body.billing_day ?? null,
-        trialDays: body.trial_days ?? null,
-        cycles: body.cycles ?? null,
-        dunningPolicy: body.dunning_policy ?? null,
-      });
-      return { ...showPlan(plan, price), warnings: priceWarnings(price.amount, tools.minCharge) };
-    },
+    run: ({ body, dryRun }) =>
+      rehearseIf(dryRun, tools.db, async (db) => {
+        const { plan, price } = await createPlan(
+          { ...tools, db },
+          {
+            code: body.code,
+            name: body.name,
+            amount: rupiah(body.amount),
+            taxBasisPoints: basisPointsOf(body.tax_percent ?? null),
+            interval: body.interval,
+            intervalCount: body.interval_count,
+            billingDay: body.billing_day ?? null,
+            trialDays: body.trial_days ?? null,
+            cycles: body.cycles ?? null,
+            dunningPolicy: body.dunning_policy ?? null,
+          },
+        );
+        return { ...showPlan(plan, price), warnings: warningsOf(tools, plan, price.amount) };
+      }),
   });
 }
 
@@ -64,23 +76,50 @@ function addVersion(tools: PlanTools): ApiRoute {
   return apiRoute({
     method: "POST",
     path: "/plans/:code/versions",
-    summary: "Give a plan a new price; running subscriptions keep theirs",
+    command: "plan price",
+    dryRun: true,
+    summary: "Give a plan a new price, now or later; running subscriptions keep theirs",
     roles: ["billing"],
     idempotency: "optional",
     body: newVersion,
+    answers: pricedAnswer,
     status: 201,
-    run: async ({ params, body }) => {
-      const { plan, price } = await addPlanVersion(tools, {
-        code: params["code"] ?? "",
-        amount: rupiah(body.amount),
-        effectiveOn: body.effective_on ?? null,
-      });
-      return {
-        plan: plan.code,
-        ...showVersion(price),
-        warnings: priceWarnings(price.amount, tools.minCharge),
-      };
-    },
+    run: ({ params, body, dryRun }) =>
+      rehearseIf(dryRun, tools.db, async (db) => {
+        const { plan, price } = await addPlanVersion(
+          { ...tools, db },
+          {
+            code: params["code"] ?? "",
+            amount: rupiah(body.amount),
+            taxBasisPoints: basisPointsOf(body.tax_percent),
+            effectiveOn: body.effective_on ?? null,
+          },
+        );
+        return {
+          plan: plan.code,
+          ...showVersion(price),
+          warnings: warningsOf(tools, plan, price.amount),
+        };
+      }),
+  });
+}
+
+function versions({ db }: PlanTools): ApiRoute {
+  return apiRoute({
+    method: "GET",
+    path: "/plans/:code/versions",
+    command: "plan prices",
+    summary: "The prices a plan has had and will have, newest first",
+    roles: EVERYBODY,
+    idempotency: "none",
+    query: z.strictObject(pageFields),
+    answers: pageAnswer(versionAnswer),
+    run: ({ params, query: { limit, cursor } }) =>
+      db.begin(async (tx) => {
+        const { id: planId } = await planByCode(tx, params["code"] ?? "");
+        const rows = await versionsOf(tx, { planId, before: afterCursor(cursor, isNumberKey) }, limit + 1);
+        return pageOf(rows, limit, ({ number }) => String(number), showVersion);
+      }),
   });
 }
 
@@ -88,10 +127,12 @@ function list({ db, clock, billingZone }: PlanTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/plans",
-    summary: "Plans on offer with the price of today",
+    command: "plan list",
+    summary: "Plans with the price of today",
     roles: EVERYBODY,
     idempotency: "none",
     query: z.strictObject(pageFields),
+    answers: pageAnswer(planAnswer),
     run: async ({ query: { limit, cursor } }) =>
       db.begin(async (tx) => {
         const plans = await listPlans(tx, afterCursor(cursor), limit + 1);
@@ -112,7 +153,9 @@ function get({ db, clock, billingZone }: PlanTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/plans/:code",
-    summary: "A plan with all its prices",
+    command: "plan show",
+    summary: "A plan with its prices",
+    answers: wholePlanAnswer,
     roles: EVERYBODY,
     idempotency: "none",
     run: async ({ params }) =>
@@ -120,33 +163,73 @@ function get({ db, clock, billingZone }: PlanTools): ApiRoute {
         const plan = await planByCode(tx, params["code"] ?? "");
         const today = localDateAt(await clock.now(tx), billingZone);
         const price = (await pricesOn(tx, [plan.id], today)).get(plan.id);
-        const versions = await versionsOf(tx, plan.id);
-        return { ...showPlan(plan, price), versions: versions.map(showVersion) };
+        const found = await versionsOf(tx, { planId: plan.id });
+        return { ...showPlan(plan, price), versions: found.map(showVersion) };
       }),
   });
 }
 
-function showPlan(plan: Plan, price: PlanVersion | undefined) {
-  return {
-    code: plan.code,
-    name: plan.name,
-    amount: price?.amount ?? null,
-    version: price?.number ?? null,
-    interval: plan.intervalUnit,
-    interval_count: plan.intervalCount,
-    billing_day: plan.billingDay,
-    trial_days: plan.trialDays,
-    cycles: plan.cycles,
-    dunning_policy: plan.dunningPolicy,
-    created_at: plan.createdAt.toISO(),
-  };
+function update(tools: PlanTools): ApiRoute {
+  return apiRoute({
+    method: "PATCH",
+    path: "/plans/:code",
+    command: "plan update",
+    dryRun: true,
+    summary: "Give a plan another name, or take it off the offer; running subscriptions go on",
+    roles: ["billing"],
+    idempotency: "optional",
+    body: planUpdate,
+    answers: planAnswer,
+    run: ({ params, body: { name, archived }, dryRun }) =>
+      rehearseIf(dryRun, tools.db, async (db) => {
+        const { clock, billingZone } = tools;
+        const plan = await updatePlan({ db, clock }, { code: params["code"] ?? "", name, archived });
+        return db.begin(async (tx) => {
+          const today = localDateAt(await clock.now(tx), billingZone);
+          return showPlan(plan, (await pricesOn(tx, [plan.id], today)).get(plan.id));
+        });
+      }),
+  });
 }
 
-function showVersion(version: PlanVersion) {
-  return {
-    version: version.number,
-    amount: version.amount,
-    effective_on: version.effectiveOn,
-    created_at: version.createdAt.toISO(),
-  };
+const feasibleQuery = z.strictObject({
+  amount: z.coerce
+    .number({ error: "must be whole rupiah, e.g. 99000" })
+    .int({ error: "must be whole rupiah, e.g. 99000" })
+    .min(1, { error: "must be above 0" })
+    .max(1_000_000_000_000, { error: "may be at most 1000000000000" })
+    .optional()
+    .describe("another price than the one of today, in whole rupiah"),
+});
+
+function feasible({ db, clock, billingZone, minCharge }: PlanTools): ApiRoute {
+  return apiRoute({
+    method: "GET",
+    path: "/plans/:code/feasibility",
+    command: "plan feasibility",
+    summary: "Which wallets can pay a plan's price, or another one",
+    roles: EVERYBODY,
+    idempotency: "none",
+    query: feasibleQuery,
+    answers: feasibilityAnswer,
+    run: ({ params, query }) =>
+      db.begin(async (tx) => {
+        const plan = await planByCode(tx, params["code"] ?? "");
+        const today = localDateAt(await clock.now(tx), billingZone);
+        const amount = query.amount ?? (await pricesOn(tx, [plan.id], today)).get(plan.id)?.amount;
+        if (amount === undefined)
+          throw new InvalidError("amount: the plan has no price yet; give one", { field: "amount" });
+        const found = check({ minCharge }, plan, rupiah(amount));
+        return showFeasibility({ plan: plan.code, amount, minCharge }, found);
+      }),
+  });
+}
+
+function check({ minCharge }: Pick<PlanTools, "minCharge">, plan: Plan, amount: Rupiah) {
+  const interval = { unit: plan.intervalUnit, count: plan.intervalCount };
+  return feasibility(amount, interval, { tiers: OVO_TIERS, minCharge });
+}
+
+function warningsOf(tools: PlanTools, plan: Plan, amount: Rupiah): readonly string[] {
+  return check(tools, plan, amount).warnings;
 }

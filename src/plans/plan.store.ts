@@ -10,6 +10,8 @@ import type { Plan, PlanVersion } from "./plan.ts";
 /** More prices than a plan ever has; a list of them still fits one answer. */
 const VERSIONS_SHOWN = 200;
 
+const VERSION = `id, plan_id, number, amount, tax_basis_points, effective_on::text, created_at`;
+
 /** Stores a new plan; throws `ConflictError` when its code is taken. */
 export async function insertPlan(tx: Tx, plan: Plan): Promise<void> {
   const inserted = await tx.query(
@@ -41,15 +43,31 @@ export async function insertPlan(tx: Tx, plan: Plan): Promise<void> {
   }
 }
 
-/** Stores a price under the next free number; the caller holds the plan's row (`lockPlan`) or has just made it. */
+/** Stores a price under the next free number; the caller holds the plan's row (`lockPlanByCode`) or has just made it. */
 export async function insertPlanVersion(tx: Tx, version: Omit<PlanVersion, "number">): Promise<PlanVersion> {
   const rows = await tx.query<VersionRow>(
-    `insert into plan_versions (id, plan_id, number, amount, effective_on, created_at)
-     select $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5 from plan_versions where plan_id = $2
-     returning id, plan_id, number, amount, effective_on::text, created_at`,
-    [version.id, version.planId, version.amount, version.effectiveOn, version.createdAt.toJSDate()],
+    `insert into plan_versions (id, plan_id, number, amount, tax_basis_points, effective_on, created_at)
+     select $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6 from plan_versions where plan_id = $2
+     returning ${VERSION}`,
+    [
+      version.id,
+      version.planId,
+      version.amount,
+      version.taxBasisPoints,
+      version.effectiveOn,
+      version.createdAt.toJSDate(),
+    ],
   );
   return rows.map(versionFromRow)[0] as PlanVersion;
+}
+
+/** Writes what may change about a plan whose row the caller holds: its name, and whether it is on offer. */
+export async function savePlan(tx: Tx, { id, name, archivedAt }: Plan): Promise<void> {
+  await tx.query(`update plans set name = $2, archived_at = $3 where id = $1`, [
+    id,
+    name,
+    archivedAt?.toJSDate() ?? null,
+  ]);
 }
 
 /** The plan called `code`, or `NotFoundError`. */
@@ -59,9 +77,10 @@ export async function planByCode(tx: Tx, code: string): Promise<Plan> {
   return plan;
 }
 
-/** Holds the plan's row until the transaction ends, so that its versions are numbered one after the other. */
-export async function lockPlan(tx: Tx, id: PlanId): Promise<void> {
-  await tx.query(`select id from plans where id = $1 for no key update`, [id]);
+/** As `planByCode`, and holds its row until the transaction ends: what is done about a plan is done in turn. */
+export async function lockPlanByCode(tx: Tx, code: string): Promise<Plan> {
+  await tx.query(`select id from plans where code = $1 for no key update`, [code]);
+  return planByCode(tx, code);
 }
 
 /** Plans by code, beginning behind `after`. */
@@ -83,7 +102,7 @@ export async function pricesOn(
   date: LocalDate,
 ): Promise<Map<PlanId, PlanVersion>> {
   const rows = await tx.query<VersionRow>(
-    `select distinct on (plan_id) id, plan_id, number, amount, effective_on::text, created_at
+    `select distinct on (plan_id) ${VERSION}
        from plan_versions
       where plan_id = any($1) and (effective_on <= $2 or number = 1)
       order by plan_id, effective_on <= $2 desc, effective_on desc, number desc
@@ -93,14 +112,50 @@ export async function pricesOn(
   return new Map(rows.map(versionFromRow).map((version) => [version.planId, version]));
 }
 
-/** Every price a plan has had or will have, newest first. */
-export async function versionsOf(tx: Tx, planId: PlanId): Promise<PlanVersion[]> {
+/** Prices a plan has had or will have, newest first; `before` is the number behind which the page begins. */
+export async function versionsOf(
+  tx: Tx,
+  { planId, before = null }: { readonly planId: PlanId; readonly before?: string | null },
+  limit = VERSIONS_SHOWN,
+): Promise<PlanVersion[]> {
   const rows = await tx.query<VersionRow>(
-    `select id, plan_id, number, amount, effective_on::text, created_at
-       from plan_versions where plan_id = $1 order by number desc limit $2`,
-    [planId, VERSIONS_SHOWN],
+    `select ${VERSION}
+       from plan_versions
+      where plan_id = $1 and ($2::bigint is null or number < $2)
+      order by number desc
+      limit $3`,
+    [planId, before, limit],
   );
   return rows.map(versionFromRow);
+}
+
+/** Prices of a plan by their numbers; numbers that it does not have are left out. */
+export async function versionsByNumber(
+  tx: Tx,
+  planId: PlanId,
+  numbers: readonly number[],
+): Promise<PlanVersion[]> {
+  const rows = await tx.query<VersionRow>(
+    `select ${VERSION}
+       from plan_versions
+      where plan_id = $1 and number = any($2)
+      order by number
+      limit $3`,
+    [planId, numbers, numbers.length],
+  );
+  return rows.map(versionFromRow);
+}
+
+/** Prices by their ids. */
+export async function versionsById(
+  tx: Tx,
+  ids: readonly PlanVersionId[],
+): Promise<Map<PlanVersionId, PlanVersion>> {
+  const rows = await tx.query<VersionRow>(
+    `select ${VERSION} from plan_versions where id = any($1) order by id limit $2`,
+    [ids, ids.length],
+  );
+  return new Map(rows.map(versionFromRow).map((version) => [version.id, version]));
 }
 
 type VersionRow = {
@@ -108,6 +163,7 @@ type VersionRow = {
   plan_id: PlanId;
   number: number;
   amount: string;
+  tax_basis_points: number | null;
   effective_on: LocalDate;
   created_at: Date;
 };
@@ -118,6 +174,7 @@ function versionFromRow(row: VersionRow): PlanVersion {
     planId: row.plan_id,
     number: row.number,
     amount: rupiah(Number(row.amount)),
+    taxBasisPoints: row.tax_basis_points,
     effectiveOn: row.effective_on,
     createdAt: instant(row.created_at),
   };

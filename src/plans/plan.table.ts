@@ -16,6 +16,7 @@ export const planTable = new EntitySchema<Plan>({
     cycles: { type: "int", nullable: true },
     dunningPolicy: { type: "text", name: "dunning_policy", nullable: true },
     createdAt: { ...instantColumn, name: "created_at" },
+    archivedAt: { ...instantColumn, name: "archived_at", nullable: true },
   },
 });
 
@@ -27,6 +28,7 @@ export const planVersionTable = new EntitySchema<PlanVersion>({
     planId: { type: "uuid", name: "plan_id" },
     number: { type: "int" },
     amount: { ...rupiahColumn },
+    taxBasisPoints: { type: "int", name: "tax_basis_points", nullable: true },
     effectiveOn: { type: "date", name: "effective_on" },
     createdAt: { ...instantColumn, name: "created_at" },
   },

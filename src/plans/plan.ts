@@ -1,6 +1,6 @@
 import { InvalidError } from "../kernel/errors.ts";
 import type { PlanId, PlanVersionId } from "../kernel/ids.ts";
-import { formatRupiah, type Rupiah } from "../kernel/money.ts";
+import type { Rupiah } from "../kernel/money.ts";
 import type { Instant, LocalDate } from "../kernel/time.ts";
 
 /** The longest step of each unit: ten years of prepayment is already more than any wallet plan. */
@@ -47,35 +47,27 @@ export type Plan = {
   readonly cycles: number | null;
   readonly dunningPolicy: string | null;
   readonly createdAt: Instant;
+  /** Since when it takes no new subscriptions; null: it is on offer. */
+  readonly archivedAt: Instant | null;
 };
+
+/** Throws `InvalidError` when nobody new may subscribe to the plan. */
+export function demandOnOffer({ code, archivedAt }: Pick<Plan, "code" | "archivedAt">): void {
+  if (archivedAt === null) return;
+  const says = `plan: ${code} is archived and takes no new subscriptions; take another plan, or bring it back`;
+  throw new InvalidError(says, { field: "plan" });
+}
 
 /** A price of a plan from a day on; a subscription keeps the version it began with. */
 export type PlanVersion = {
   readonly id: PlanVersionId;
   readonly planId: PlanId;
   readonly number: number;
+  /** What the customer pays, tax included. */
   readonly amount: Rupiah;
+  /** The rate of the tax in it, in hundredths of a percent; null: none is shown. */
+  readonly taxBasisPoints: number | null;
+  /** The first day on which new subscriptions are agreed at it. */
   readonly effectiveOn: LocalDate;
   readonly createdAt: Instant;
 };
-
-/** An OVO Club wallet cannot hold more than this; only an upgraded (Premier) wallet can pay a higher price. */
-const CLUB_WALLET_CAP = 2_000_000;
-
-/** What a biller should know about a price before selling it; empty when any wallet can pay it. */
-export function priceWarnings(amount: Rupiah, minCharge: number): string[] {
-  const warnings: string[] = [];
-  if (amount > CLUB_WALLET_CAP) {
-    warnings.push(
-      `${formatRupiah(amount)} is more than an OVO Club wallet can hold (${formatRupiah(CLUB_WALLET_CAP)}): ` +
-        "only customers with OVO Premier can pay it",
-    );
-  }
-  if (amount < minCharge) {
-    warnings.push(
-      `${formatRupiah(amount)} is below the least we charge (${formatRupiah(minCharge)}): ` +
-        "it is carried over until the sum is large enough",
-    );
-  }
-  return warnings;
-}

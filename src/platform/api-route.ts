@@ -14,6 +14,8 @@ export type RouteRequest<Body, Query> = {
   readonly body: Body;
   readonly query: Query;
   readonly actor: Actor;
+  /** True: show what would be done, and do nothing. Only ever true on routes that say `dryRun`. */
+  readonly dryRun: boolean;
 };
 
 /** One API route of a room: what it takes, who may call it, and the flow behind it. */
@@ -26,9 +28,21 @@ export type ApiRoute = {
   readonly roles: readonly Role[];
   readonly idempotency: "none" | "optional" | "required";
   readonly body?: z.ZodType | undefined;
+  /** The body is a file of this type, not JSON: `body` is given its bytes, in a Buffer, and no command is made. */
+  readonly takes?: { readonly contentType: string; readonly mostBytes: number };
   readonly query?: z.ZodType | undefined;
   /** HTTP status of success; 200 unless said. */
   readonly status?: number;
+  /** What success looks like, for the API's description; a dry run answers the same. */
+  readonly answers?: z.ZodType | undefined;
+  /** Words of the command line that do the same, e.g. `subscription cancel`; without them there is no command. */
+  readonly command?: string;
+  /** Takes `?dry_run=true` and `--dry-run`: `run` is then told so, and no Idempotency-Key is kept. */
+  readonly dryRun?: boolean;
+  /** How the command line prints a good answer for people; without it, as its fields. */
+  readonly inText?: (answer: unknown) => string;
+  /** `run` speaks to the gateway, so the command line cannot do it without the gateway's configuration. */
+  readonly callsGateway?: boolean;
   /** Answers the JSON body; throws AppErrors, which become problem+json. */
   readonly run: (request: RouteRequest<never, never>) => Promise<unknown>;
 };

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
-import type { z } from "zod";
 import { AppError, InvalidError } from "../kernel/errors.ts";
 import type { Actor, ApiRoute, RouteRequest } from "./api-route.ts";
 import type { Database } from "./database.ts";
@@ -9,6 +8,7 @@ import { parseJson } from "./http-json.ts";
 import { type ApiKey, demandRole, keyring } from "./http-keys.ts";
 import { answerOnce, type StoredAnswer } from "./idempotency.ts";
 import { DoorError, type FieldProblem, problemOf } from "./problem.ts";
+import { readFields, saysOf } from "./read-fields.ts";
 import { monotonicMs } from "./real-time.ts";
 
 export type ApiTools = {
@@ -18,7 +18,8 @@ export type ApiTools = {
   readonly apiRoutes: readonly ApiRoute[];
 };
 
-const PREFIX = "/api/v1";
+/** What every route of the API begins with. */
+export const API_PREFIX = "/api/v1";
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 /** Hangs the rooms' routes under `/api/v1`; a method that a path does not have is answered with 405. */
@@ -27,14 +28,15 @@ export function serveApi(app: FastifyInstance, tools: ApiTools): void {
   for (const route of tools.apiRoutes) {
     app.route({
       method: route.method,
-      url: PREFIX + route.path,
+      url: API_PREFIX + route.path,
+      ...(route.takes === undefined ? {} : { bodyLimit: route.takes.mostBytes }),
       handler: (request, reply) =>
         serve(tools, route, { actor: actorOf(request.headers.authorization), request, reply }),
     });
   }
   refuseOtherMethods(
     app,
-    tools.apiRoutes.map(({ method, path }) => ({ method, path: PREFIX + path })),
+    tools.apiRoutes.map(({ method, path }) => ({ method, path: API_PREFIX + path })),
   );
 }
 
@@ -67,12 +69,12 @@ async function serve(tools: ApiTools, route: ApiRoute, call: Call): Promise<Fast
   const began = monotonicMs();
   demandRole(actor, route.roles);
   const parsed = parse(route, actor, request);
-  const key = idempotencyKey(route, request);
+  const key = parsed.dryRun ? null : idempotencyKey(route, request);
   const run = () => answerOf(tools.log, route, parsed, request.id);
   const answer =
     key === null
       ? await run()
-      : await answerOnce(tools.db, { actor: actor.name, key, ...sameness(request, parsed) }, run);
+      : await answerOnce(tools.db, { actor: actor.name, key, ...sameness(route, request, parsed) }, run);
   if ("replayed" in answer && answer.replayed) void reply.header("idempotent-replayed", "true");
   tools.log.info({
     event: "api.answered",
@@ -80,6 +82,7 @@ async function serve(tools: ApiTools, route: ApiRoute, call: Call): Promise<Fast
     path: route.path,
     status: answer.status,
     actor: actor.name,
+    ...(parsed.dryRun ? { dryRun: true } : {}),
     ms: Math.round(monotonicMs() - began),
   });
   return sendAnswer(reply, answer);
@@ -98,6 +101,7 @@ async function answerOf(
   try {
     const body = await route.run(parsed as RouteRequest<never, never>);
     if (isDownload(body)) return { status: 200, body: body.content, download: body };
+    if (parsed.dryRun) return { status: 200, body: JSON.stringify(markRehearsed(body)) };
     return { status: route.status ?? 200, body: JSON.stringify(body ?? null) };
   } catch (error) {
     if (error instanceof AppError && error.retry !== "never") throw error;
@@ -105,6 +109,11 @@ async function answerOf(
     if (problem.status >= 500) log.error({ event: "http.failed", id, err: error });
     return { status: problem.status, body: JSON.stringify(problem) };
   }
+}
+
+/** Nobody may take the answer of a dry run for something that was done. */
+function markRehearsed(body: unknown): unknown {
+  return { dry_run: true, ...(body as object | null) };
 }
 
 /** Sends JSON text; refusals as `application/problem+json`. */
@@ -122,13 +131,35 @@ export function sendAnswer(reply: FastifyReply, { status, body, download }: Answ
 /** Reads body and query and throws one `InvalidError` that names every wrong field of both. */
 function parse(route: ApiRoute, actor: Actor, request: FastifyRequest): RouteRequest<unknown, unknown> {
   const wrong: FieldProblem[] = [];
-  const body = route.body === undefined ? undefined : check(route.body, jsonBody(request), "body", wrong);
-  const query = route.query === undefined ? undefined : check(route.query, request.query, "query", wrong);
+  const body =
+    route.body === undefined ? undefined : readFields(route.body, bodyOf(route, request), "body", wrong);
+  const { dryRun, fields } = splitQuery(route, request, wrong);
+  const query = route.query === undefined ? undefined : readFields(route.query, fields, "query", wrong);
   if (wrong.length > 0) {
-    const says = wrong.map(({ field, message }) => `${field}: ${message}`).join("; ");
-    throw new InvalidError(says, { errors: wrong });
+    throw new InvalidError(saysOf(wrong), { errors: wrong });
   }
-  return { params: request.params as Readonly<Record<string, string>>, body, query, actor };
+  return { params: request.params as Readonly<Record<string, string>>, body, query, actor, dryRun };
+}
+
+/** Asked of a route that has no dry run it is refused: doing the thing for real is not what was wanted. */
+function splitQuery(route: ApiRoute, request: FastifyRequest, wrong: FieldProblem[]) {
+  const { dry_run: asked, ...fields } = request.query as Record<string, unknown>;
+  if (asked !== undefined && route.dryRun !== true)
+    wrong.push({ field: "dry_run", message: "is not possible here" });
+  else if (asked !== undefined && asked !== "true" && asked !== "false")
+    wrong.push({ field: "dry_run", message: "must be true or false" });
+  return { dryRun: asked === "true", fields };
+}
+
+function bodyOf({ takes }: ApiRoute, request: FastifyRequest): unknown {
+  return takes === undefined ? jsonBody(request) : fileBody(takes.contentType, request);
+}
+
+function fileBody(contentType: string, request: FastifyRequest): Buffer {
+  const [type = ""] = (request.headers["content-type"] ?? "").split(";");
+  if (type.trim().toLowerCase() !== contentType)
+    throw new DoorError("unsupported_media_type", `send the file as Content-Type: ${contentType}`);
+  return request.body instanceof Buffer ? request.body : Buffer.alloc(0);
 }
 
 function jsonBody(request: FastifyRequest): unknown {
@@ -139,25 +170,6 @@ function jsonBody(request: FastifyRequest): unknown {
     throw new DoorError("unsupported_media_type", "send the body as Content-Type: application/json");
   }
   return parseJson(raw);
-}
-
-/** An attacker's list of 10,000 wrong entries is not worth an answer of 10,000 lines. */
-const MOST_PROBLEMS = 50;
-
-function check(schema: z.ZodType, input: unknown, whole: string, wrong: FieldProblem[]): unknown {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  for (const issue of result.error.issues.slice(0, MOST_PROBLEMS)) {
-    const path = issue.path.map(String);
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys)
-        wrong.push({ field: [...path, key].join("."), message: "is not a known field" });
-    } else {
-      const missing = / received undefined$/.test(issue.message);
-      wrong.push({ field: path.join(".") || whole, message: missing ? "is required" : issue.message });
-    }
-  }
-  return undefined;
 }
 
 function idempotencyKey(route: ApiRoute, request: FastifyRequest): string | null {
@@ -175,7 +187,13 @@ function idempotencyKey(route: ApiRoute, request: FastifyRequest): string | null
 }
 
 /** What makes two calls the same; whitespace in the JSON does not count. */
-function sameness(request: FastifyRequest, parsed: RouteRequest<unknown, unknown>) {
-  const body = parsed.body === undefined ? "" : JSON.stringify(jsonBody(request));
+function sameness(route: ApiRoute, request: FastifyRequest, parsed: RouteRequest<unknown, unknown>) {
+  const given = bodyOf(route, request);
+  const body =
+    parsed.body === undefined
+      ? ""
+      : given instanceof Buffer
+        ? given.toString("latin1")
+        : JSON.stringify(given);
   return { request: `${request.method} ${request.url}`, body };
 }

@@ -16,7 +16,8 @@ export type Problem = {
   readonly errors?: readonly FieldProblem[];
 };
 
-const KINDS = {
+/** Every refusal that there is. */
+export const PROBLEM_KINDS = {
   malformed: { status: 400, title: "Malformed request" },
   unauthorised: { status: 401, title: "No valid API key" },
   forbidden: { status: 403, title: "Not allowed for this role" },
@@ -30,7 +31,7 @@ const KINDS = {
   away: { status: 503, title: "A service we need does not answer" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
-export type ProblemCode = keyof typeof KINDS;
+export type ProblemCode = keyof typeof PROBLEM_KINDS;
 
 /** What the door itself refuses, before any room was asked. */
 export class DoorError extends AppError {
@@ -64,11 +65,11 @@ export function problemOf(error: unknown, id: string): Problem {
 }
 
 function problem(code: ProblemCode, detail: string): Problem {
-  return { type: `/api/docs#${code}`, ...KINDS[code], detail, code };
+  return { type: `/api/docs#${code}`, ...PROBLEM_KINDS[code], detail, code };
 }
 
 function isProblemCode(code: string): code is ProblemCode {
-  return Object.hasOwn(KINDS, code);
+  return Object.hasOwn(PROBLEM_KINDS, code);
 }
 
 function fieldProblems(error: AppError): readonly FieldProblem[] {

@@ -1,8 +1,18 @@
 import { z } from "zod";
-import { InvalidError, NotFoundError } from "../kernel/errors.ts";
+import { NotFoundError } from "../kernel/errors.ts";
 import type { InvoiceId, RefundId } from "../kernel/ids.ts";
-import { afterCursor, pageFields, pageOf, rupiahField, wholeField } from "../platform/api-fields.ts";
+import {
+  afterCursor,
+  isTimedKey,
+  momentField,
+  pageAnswer,
+  pageFields,
+  pageOf,
+  rupiahField,
+  wholeField,
+} from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
+import { rehearseIf } from "../platform/rehearsal.ts";
 import { REFUND_STATES } from "./refund.ts";
 import { listRefunds, type RefundFilter, viewRefund } from "./refund-view.store.ts";
 import { type RequestRefundTools, requestRefund } from "./request-refund.flow.ts";
@@ -27,6 +37,34 @@ const listQuery = z.strictObject({
   state: z.enum(REFUND_STATES, { error: `must be one of ${REFUND_STATES.join(", ")}` }).optional(),
 });
 
+const refundAnswer = z.strictObject({
+  id: z.uuid(),
+  invoice: z.uuid(),
+  payment_reference: z.string(),
+  attempt: z.int(),
+  refund_reference: z.string(),
+  amount: z.int(),
+  reason: z.string(),
+  requested_by: z.string(),
+  state: z.enum(REFUND_STATES),
+  decline_reason: z.string().nullable(),
+  code: z.string().nullable(),
+  message: z.string().nullable(),
+  gateway_refund_reference: z.string().nullable(),
+  gateway_refunded_at: z.string().nullable(),
+  inquiries: z.int(),
+  resends: z.int(),
+  review_reason: z.string().nullable(),
+  next_action_at: momentField().nullable(),
+  created_at: momentField(),
+  last_sent_at: momentField().nullable(),
+  closed_at: momentField().nullable(),
+});
+const wholeRefundAnswer = refundAnswer.extend({
+  requests: z.array(z.unknown()),
+  evidence: z.array(z.unknown()),
+});
+
 /** Money that goes back: asking for it, and what became of it. */
 export function refundRoutes(tools: RefundRouteTools): ApiRoute[] {
   const read = { method: "GET", roles: EVERYBODY, idempotency: "none" } as const;
@@ -34,36 +72,48 @@ export function refundRoutes(tools: RefundRouteTools): ApiRoute[] {
     apiRoute({
       method: "POST",
       path: "/invoices/:id/refunds",
+      command: "refund create",
+      dryRun: true,
       summary: "Give money of this invoice back to the wallet; without amount, whatever is left of a payment",
       roles: ["finance"],
       idempotency: "required",
       status: 202,
       body: wanted,
-      run: async ({ params, body: { amount = null, attempt = null, reason }, actor }) => {
+      answers: wholeRefundAnswer,
+      run: async ({ params, body: { amount = null, attempt = null, reason }, actor, dryRun }) => {
         const asked = { amount, attemptNumber: attempt, reason };
-        const id = await requestRefund(tools, idOf<InvoiceId>(params, "invoice"), asked, actor);
-        await tools.ring([id]);
-        return tools.db.begin((tx) => viewRefund(tx, id));
+        const { id, refund } = await rehearseIf(dryRun, tools.db, async (db) => {
+          const id = await requestRefund({ ...tools, db }, idOf<InvoiceId>(params, "invoice"), asked, actor);
+          return { id, refund: await db.begin((tx) => viewRefund(tx, id)) };
+        });
+        if (!dryRun) await tools.ring([id]);
+        return refund;
       },
     }),
     apiRoute({
       ...read,
       path: "/invoices/:id/refunds",
+      command: "invoice refunds",
       summary: "The refunds of an invoice, newest first",
+      answers: pageAnswer(refundAnswer),
       query: listQuery,
       run: ({ params, query }) => page(tools, query, idOf<InvoiceId>(params, "invoice")),
     }),
     apiRoute({
       ...read,
       path: "/refunds",
+      command: "refund list",
       summary: "Refunds, newest first, also those in one state",
+      answers: pageAnswer(refundAnswer),
       query: listQuery,
       run: ({ query }) => page(tools, query, undefined),
     }),
     apiRoute({
       ...read,
       path: "/refunds/:id",
+      command: "refund show",
       summary: "One refund with what was sent and heard",
+      answers: wholeRefundAnswer,
       run: ({ params }) => tools.db.begin((tx) => viewRefund(tx, idOf<RefundId>(params, "refund"))),
     }),
   ];
@@ -74,9 +124,7 @@ async function page(
   { cursor, ...filter }: Pick<RefundFilter, "state" | "limit"> & { readonly cursor?: string | undefined },
   invoice: InvoiceId | undefined,
 ) {
-  const after = afterCursor(cursor);
-  if (after !== null && !/^\d{4}-[\d .:+-]{10,40}\/[0-9A-Za-z-]{1,64}$/.test(after))
-    throw new InvalidError("cursor: is not one of this list", { field: "cursor" });
+  const after = afterCursor(cursor, isTimedKey);
   const rows = await db.begin((tx) => listRefunds(tx, { ...filter, invoice, after }));
   return pageOf(
     rows,

@@ -27,12 +27,17 @@ const TERMS = {
   not_yet_tried: "open: nothing yet that counts as the customer's failure",
 } as const satisfies Record<string, string>;
 
-export type Term = keyof typeof TERMS;
+type Term = keyof typeof TERMS;
 const TERM_NAMES = Object.keys(TERMS) as Term[];
 const OPEN_TERMS = TERM_NAMES.filter((term) => !["paid", "uncollectible", "void"].includes(term));
 
-/** One group of invoices: same period, same term, same answer to "has it ever failed". */
-export type TermRow = Sum & { readonly period: LocalDate; readonly term: Term; readonly failed: boolean };
+/** One group of invoices: same period, same term, same answers to "has it ever failed" and "paid by hand". */
+export type TermRow = Sum & {
+  readonly period: LocalDate;
+  readonly term: Term;
+  readonly failed: boolean;
+  readonly byHand: boolean;
+};
 
 /** What is said of the invoices of one period besides their terms. */
 const MEASURES = {
@@ -40,6 +45,7 @@ const MEASURES = {
   ...TERMS,
   paid_first_try: "paid without a decline or a short balance before; also invoices of Rp 0",
   paid_by_retry: "paid after at least one decline or short balance: recovered",
+  paid_by_hand: "paid another way than through the gateway, recorded by a person with its proof",
   ever_failed: "declined or short of balance at least once, whatever came later",
 } as const;
 
@@ -50,13 +56,15 @@ export type CollectionFacts = {
   readonly rows: readonly TermRow[];
   /** Counted apart from the rows, to check them. */
   readonly invoiced: Sum;
+  /** Counted from the payments by hand, to check the rows again. */
+  readonly paidByHand: Sum;
   readonly grouping: Grouping;
 };
 
 /** How much of what was invoiced came in, how, and where the rest stands. Pure. */
 export function collectionReport(
   scope: Omit<Heading, "name" | "title" | "kind" | "says">,
-  { rows, invoiced, grouping }: CollectionFacts,
+  { rows, invoiced, paidByHand, grouping }: CollectionFacts,
 ): Report {
   const total = { ...measure(rows), invoiced };
   const periods = [...new Set(rows.map((row) => row.period))].map((period) => ({
@@ -89,6 +97,7 @@ export function collectionReport(
         left: total.invoiced,
         right: addUp(TERM_NAMES.map((term) => total[term])),
       },
+      { says: "paid by hand = payments by hand in force", left: total.paid_by_hand, right: paidByHand },
     ],
   };
 }
@@ -102,8 +111,9 @@ function measure(rows: readonly TermRow[]): Measures {
   return {
     invoiced: addUp(rows),
     ...(terms as Record<Term, Sum>),
-    paid_first_try: where((row) => row.term === "paid" && !row.failed),
-    paid_by_retry: where((row) => row.term === "paid" && row.failed),
+    paid_first_try: where((row) => row.term === "paid" && !row.byHand && !row.failed),
+    paid_by_retry: where((row) => row.term === "paid" && !row.byHand && row.failed),
+    paid_by_hand: where((row) => row.term === "paid" && row.byHand),
     ever_failed: where((row) => row.failed),
   };
 }
@@ -127,6 +137,7 @@ function termTable(total: Measures): Table {
       ...TERM_NAMES.map((term) => row(`  ${words(term)}`, term)),
       row("of paid: first try", "paid_first_try"),
       row("of paid: by retry", "paid_by_retry"),
+      row("of paid: by hand", "paid_by_hand"),
       row("ever failed", "ever_failed"),
     ],
   };
@@ -161,6 +172,7 @@ function periodTable(periods: readonly PeriodMeasures[], grouping: Grouping): Ta
       money("invoiced", "invoiced"),
       money("paid_first_try", "paid first try"),
       money("paid_by_retry", "paid by retry"),
+      money("paid_by_hand", "paid by hand"),
       money("open", "still open"),
       money("given_up", "uncollectible"),
       money("void", "void"),
@@ -171,6 +183,7 @@ function periodTable(periods: readonly PeriodMeasures[], grouping: Grouping): Ta
       each.invoiced.amount,
       each.paid_first_try.amount,
       each.paid_by_retry.amount,
+      each.paid_by_hand.amount,
       addUp(OPEN_TERMS.map((term) => each[term])).amount,
       each.uncollectible.amount,
       each.void.amount,

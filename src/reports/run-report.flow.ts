@@ -3,7 +3,7 @@ import { localDateAt } from "../kernel/time.ts";
 import { planByCode } from "../plans/plan.store.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Database, planFreely, type Tx } from "../platform/database.ts";
-import { sumByTerm, sumInvoiced } from "./collection.store.ts";
+import { sumByTerm, sumInvoiced, sumPaidByHand } from "./collection.store.ts";
 import { collectionReport, type Grouping } from "./collection.ts";
 import { sumFailedAttempts, sumFailures, sumNotAsked } from "./failures.store.ts";
 import { failureReport } from "./failures.ts";
@@ -26,7 +26,13 @@ const REPORTS: Readonly<Record<string, Make>> = {
   collection: async (tx, scope, { group }) => {
     const grouping = group ?? "day";
     const rows = await sumByTerm(tx, scope, grouping);
-    return collectionReport(scope, { rows, invoiced: await sumInvoiced(tx, scope), grouping });
+    const invoiced = await sumInvoiced(tx, scope);
+    return collectionReport(scope, {
+      rows,
+      invoiced,
+      paidByHand: await sumPaidByHand(tx, scope),
+      grouping,
+    });
   },
   failures: async (tx, scope) =>
     failureReport(scope, {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { expirePendingBindings } from "../customers/binding.store.ts";
 import type { DecideTools } from "../invoices/collect-tools.ts";
+import { endInterruptions } from "../invoices/end-interruptions.flow.ts";
 import { findInvoicesToRing, type RingCursor } from "../invoices/invoice.store.ts";
 import { openDueInvoices } from "../invoices/open-invoices.flow.ts";
 import type { DeliveryId, InvoiceId, RefundId } from "../kernel/ids.ts";
@@ -32,6 +33,8 @@ export type TickTools = {
 
 /** What a beat did. */
 export type Beat = {
+  /** Pauses and holds whose last day had gone by. */
+  readonly ended: number;
   readonly opened: number;
   readonly rung: number;
   readonly refunds: number;
@@ -39,11 +42,13 @@ export type Beat = {
 };
 
 /**
- * One beat of the house: open what is due, ring for what wants attention, ring for deliveries left behind.
+ * One beat of the house: end the pauses and holds that are over, open what is due, ring for what wants attention, ring for deliveries left behind.
  * First collection, retry and reconciliation are the same query. Any number of beats may run at once.
  */
 export async function tick(tools: TickTools): Promise<Beat> {
   const { db, clock } = tools.decide;
+  // First, so that what goes on is opened by the same beat; invoices that are due by it are found with all others.
+  const ended = await endInterruptions(tools.decide, PAGE);
   const opened = await openDue(tools);
   await expirePendingBindings(db, await clock.now(db), PAGE);
   const rung = await ringDue(tools, opened);
@@ -54,12 +59,13 @@ export async function tick(tools: TickTools): Promise<Beat> {
   if (deliveries.length > 0) await tools.ringDeliveries(deliveries);
   await saveBeat(db, await clock.now(db));
   const beat = {
+    ended,
     opened: opened.claimed,
     rung: opened.rung.size + rung,
     refunds: refunds.length,
     deliveries: deliveries.length,
   };
-  if (beat.opened + beat.rung + beat.refunds + beat.deliveries > 0)
+  if (beat.ended + beat.opened + beat.rung + beat.refunds + beat.deliveries > 0)
     tools.log.info({ event: "tick", ...beat });
   return beat;
 }

@@ -1,5 +1,5 @@
 import { formatRupiah } from "../kernel/money.ts";
-import { type Fragment, html, joined } from "./html.ts";
+import { type Fragment, html, joined } from "../platform/html.ts";
 import { finishLink, LINK_RESULTS } from "./linking.ts";
 import { resend } from "./notifier.ts";
 import { finishPage, PAGE_ACTIONS } from "./payment.ts";

@@ -4,7 +4,8 @@ import type { CustomerId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
 import { activation } from "./activation.ts";
-import { type Begun, lockIncompleteOf, saveBegun } from "./subscription.store.ts";
+import { postponeDiscounts } from "./discount.store.ts";
+import { type Begun, lockSubscriptionsOf, saveBegun } from "./subscription.store.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Far more subscriptions than the customers of one call ever have waiting; beyond it something else is wrong. */
@@ -21,11 +22,12 @@ export async function activateSubscriptionsOf(
   windowFrom: string | null,
 ): Promise<void> {
   await lockCustomers(tx, customerIds);
-  const waiting = await lockIncompleteOf(tx, customerIds, WAITING_LIMIT + 1);
+  const waiting = await lockSubscriptionsOf(tx, customerIds, ["incomplete"], WAITING_LIMIT + 1);
   if (waiting.length > WAITING_LIMIT)
     throw new InvariantError("too many subscriptions wait for these wallets");
   const begun = waiting.map((subscription) => begin(subscription, now, windowFrom));
   await saveBegun(tx, begun, now);
+  await postponeDiscounts(tx, begun);
 }
 
 function begin(subscription: Subscription, now: Instant, windowFrom: string | null): Begun {

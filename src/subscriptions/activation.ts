@@ -1,5 +1,5 @@
 import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
-import { periodOn, type Terms } from "./billing-period.ts";
+import { billingPeriod, periodOn, type Terms } from "./billing-period.ts";
 import { daysBetween, plusDays } from "./local-date.ts";
 import { wakeAt } from "./wake-at.ts";
 
@@ -17,17 +17,24 @@ export type Activation =
 
 /**
  * What a subscription becomes at `now`, the moment its customer's wallet is first linked. Billing begins with the
- * period that contains that day: nothing is charged for the past.
+ * period that contains that day: nothing is charged for the past. Nor for a period before `nextIndex`: an imported
+ * subscription was billed for it elsewhere.
  */
 export function activation(
-  subscription: { readonly terms: Terms; readonly zone: string; readonly startFloats: boolean },
+  subscription: {
+    readonly terms: Terms;
+    readonly zone: string;
+    readonly startFloats: boolean;
+    readonly nextIndex: number;
+  },
   now: Instant,
   windowFrom: string | null,
 ): Activation {
-  const { zone, startFloats } = subscription;
+  const { zone, startFloats, nextIndex } = subscription;
   const today = localDateAt(now, zone);
   const terms = startFloats ? startingOn(subscription.terms, today) : subscription.terms;
-  const period = periodOn(terms, today);
+  const running = periodOn(terms, today);
+  const period = running !== null && running.index < nextIndex ? billingPeriod(terms, nextIndex) : running;
   if (period === null) return { kind: "over" };
   const { startOn, trialEndsOn } = terms;
   return {

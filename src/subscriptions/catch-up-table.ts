@@ -12,11 +12,11 @@ const MEANING = {
 /** The plan as a table for people: one line for each invoice, each time that is not billed and each period held. */
 export function catchUpTable(plan: CatchUpPlan): string {
   const lines = [
-    ...plan.rows.map(({ on, subscription, period, late }) => [
+    ...plan.rows.map(({ on, subscription, period, amount, late }) => [
       on,
       subscription,
       `${period.start} to ${period.end}`,
-      formatRupiah(period.amount),
+      formatRupiah(amount),
       late ? "late" : "on its day",
     ]),
     ...plan.passedOver.map(({ subscription, from, to, says }) => [
@@ -26,11 +26,11 @@ export function catchUpTable(plan: CatchUpPlan): string {
       "",
       says,
     ]),
-    ...plan.held.map(({ subscription, period }) => [
+    ...plan.held.map(({ subscription, period, amount }) => [
       "held",
       subscription,
       `${period.start} to ${period.end}`,
-      formatRupiah(period.amount),
+      formatRupiah(amount),
       "waits for a choice",
     ]),
   ];
@@ -46,6 +46,7 @@ export function catchUpTable(plan: CatchUpPlan): string {
   );
   return [
     `${plan.policy}: ${MEANING[plan.policy]}`,
+    ...plan.own.map(({ subscription, policy }) => `${subscription}: ${policy}, its own choice`),
     ...text,
     `late periods billed: ${formatRupiah(plan.lateAmount)}${plan.complete ? "" : " (cut off: too many invoices)"}`,
   ].join("\n");

@@ -1,6 +1,6 @@
 import { type Rupiah, rupiah } from "../kernel/money.ts";
 import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
-import { type BillingPeriod, billingPeriod } from "./billing-period.ts";
+import { type BillingPeriod, billingPeriod, type Terms } from "./billing-period.ts";
 import {
   type CatchUpPolicy,
   latePerDay,
@@ -11,25 +11,45 @@ import {
 } from "./opening.ts";
 import { wakeAt, wakeOn } from "./wake-at.ts";
 
-/** One subscription of the customer that is planned for. */
-export type Standings = { readonly reference: string; readonly standing: Standing };
+/** What the house does where a subscription has no choice of its own. */
+export const HOUSE_CATCH_UP_POLICY: CatchUpPolicy = "one_a_day";
 
-type CatchUpRow = {
+/** One subscription of the customer that is planned for. */
+export type Standings = {
+  readonly reference: string;
+  readonly standing: Standing;
+  /** Its own choice, which wins over that of the rules. */
+  readonly policy?: CatchUpPolicy | null;
+};
+
+export type CatchUpRow = {
   /** The local day on which the invoice opens. */
   readonly on: LocalDate;
   readonly subscription: string;
   readonly period: BillingPeriod;
+  /** The terms that the period is one of: other ones after a moved anchor. */
+  readonly terms: Terms;
+  /** The period's price; what its invoice says once `billCatchUp` has seen it. */
+  readonly amount: Rupiah;
   /** False for a period that opens on its own day meanwhile. */
   readonly late: boolean;
+};
+
+/** A late period that opens only when a person has chosen a policy; `amount` as in a row. */
+export type HeldPeriod = {
+  readonly subscription: string;
+  readonly period: BillingPeriod;
+  readonly amount: Rupiah;
 };
 
 /** What billing will do, from `now` until nothing is late any more. */
 export type CatchUpPlan = {
   readonly policy: CatchUpPolicy;
+  /** Subscriptions with a choice of their own, and which. */
+  readonly own: readonly { readonly subscription: string; readonly policy: CatchUpPolicy }[];
   readonly rows: readonly CatchUpRow[];
   readonly passedOver: readonly (PassedOver & { readonly subscription: string })[];
-  /** Late periods that open only when a person has chosen a policy. */
-  readonly held: readonly { readonly subscription: string; readonly period: BillingPeriod }[];
+  readonly held: readonly HeldPeriod[];
   /** What the late periods add up to; without those held or passed over. */
   readonly lateAmount: Rupiah;
   /** False when the plan was cut off at its limit of invoices. */
@@ -56,28 +76,42 @@ export function openNow(
   subscriptions: readonly Standings[],
   rules: CatchUpRules,
 ): { readonly steps: readonly OpeningStep[]; readonly after: readonly Standings[] } {
-  const perDay = latePerDay(subscriptions.map(({ standing }) => standing.terms));
+  const perDay = perDayOf(subscriptions, rules);
   const opened = new Map(rules.opened);
   const steps: OpeningStep[] = [];
+  const candidates = subscriptions.map((each) => candidateOf(each, rules));
   const held = new Set<string>();
-  let after = subscriptions;
   for (let taken = 0; taken < ROW_LIMIT; taken += 1) {
-    const free = after.filter(({ reference }) => !held.has(reference));
-    const due = nextDue(free, rules);
-    if (due === null) break;
-    const today = localDateAt(rules.now, due.standing.zone);
-    const others = free.filter(({ reference }) => reference !== due.reference);
-    const openedToday = (opened.get(today) ?? 0) + stillToOpen(others, today, rules);
-    const step = opening(due.standing, { ...rules, perDay, openedToday });
-    steps.push({ reference: due.reference, opening: step });
+    const at = nextDue(candidates);
+    const due = candidates[at];
+    if (due === undefined) break;
+    const { reference, standing, policy } = due.each;
+    const today = localDateAt(rules.now, standing.zone);
+    const isBound = due.isLate || standing.lastOpenedOn === today;
+    const openedToday = (opened.get(today) ?? 0) + (isBound ? stillToOpen(candidates, today) : 0);
+    const step = opening(standing, { ...rules, policy: policy ?? rules.policy, perDay, openedToday });
+    steps.push({ reference, opening: step });
     if (step.kind === "opens") opened.set(today, (opened.get(today) ?? 0) + 1);
-    if (step.kind === "holds") held.add(due.reference);
-    else
-      after = after.map((each) =>
-        each.reference === due.reference ? { ...each, standing: step.next } : each,
-      );
+    if (step.kind === "holds") held.add(reference);
+    const left = step.kind === "holds" ? due.each : { ...due.each, standing: step.next };
+    candidates[at] = { ...candidateOf(left, rules), ...(held.has(reference) ? { isDue: false } : {}) };
   }
-  return { steps, after };
+  return { steps, after: candidates.map(({ each }) => each) };
+}
+
+/** Those that are over or held do not count: they open nothing. */
+function perDayOf(subscriptions: readonly Standings[], rules: CatchUpRules): number {
+  const opening = subscriptions.filter(
+    (each) => each.standing.nextInvoiceAt !== null && !isHeld(each, rules),
+  );
+  return latePerDay(opening.map(({ standing }) => standing.terms));
+}
+
+function isHeld({ standing, policy }: Standings, rules: CatchUpRules): boolean {
+  if ((policy ?? rules.policy) !== "hold") return false;
+  const period = billingPeriod(standing.terms, standing.nextIndex);
+  if (period === null) return false;
+  return wakeOn(period.billsOn, standing.zone, rules.windowFrom) < localDateAt(rules.now, standing.zone);
 }
 
 /** Twenty years of a daily plan: nobody reads more, and a plan must end. */
@@ -103,55 +137,77 @@ export function planCatchUp(subscriptions: readonly Standings[], rules: CatchUpR
       if (step.kind === "over") continue;
       const on = step.next.lastOpenedOn ?? step.period.billsOn;
       opened.set(on, (opened.get(on) ?? 0) + 1);
-      rows.push({ on, subscription, period: step.period, late: step.late });
+      const { period, late } = step;
+      rows.push({ on, subscription, period, terms: step.next.terms, amount: period.amount, late });
     }
     now = nextMoment(
       standings.filter(({ reference }) => !held.has(reference)),
       rules.windowFrom,
     );
   }
-  const late = rows.filter((row) => row.late).reduce((total, { period }) => total + period.amount, 0);
   return {
     policy: rules.policy,
+    own: subscriptions.flatMap(({ reference: subscription, policy }) =>
+      policy === null || policy === undefined ? [] : [{ subscription, policy }],
+    ),
     rows,
     passedOver,
     held: heldPeriods(
       standings.filter(({ reference }) => held.has(reference)),
       rules,
     ),
-    lateAmount: rupiah(late),
+    lateAmount: lateAmountOf(rows),
     complete: now === null,
     after: standings,
   };
 }
 
-/** What is on its day goes first, so that late ones see it and wait; of those, the oldest. */
-function nextDue(standings: readonly Standings[], rules: CatchUpRules): Standings | null {
-  const due = standings
-    .filter(({ standing: { nextInvoiceAt } }) => nextInvoiceAt !== null && nextInvoiceAt <= rules.now)
-    .map((each) => {
-      const day = openingDay(each.standing, rules) ?? "";
-      const isLate = day < localDateAt(rules.now, each.standing.zone);
-      return { each, order: `${isLate ? 1 : 0} ${day} ${each.reference}` };
-    });
-  const [first] = due.sort((a, b) => (a.order < b.order ? -1 : Number(a.order > b.order)));
-  return first?.each ?? null;
+/** What the late ones of these add up to. */
+export function lateAmountOf(rows: readonly CatchUpRow[]): Rupiah {
+  return rupiah(rows.reduce((total, { late, amount }) => total + (late ? amount : 0), 0));
 }
 
-/** How many of these open on their own day later today: a late one leaves them the day. */
-function stillToOpen(standings: readonly Standings[], today: LocalDate, rules: CatchUpRules): number {
-  return standings.filter(
-    ({ standing }) =>
-      standing.nextInvoiceAt !== null &&
-      standing.nextInvoiceAt > rules.now &&
-      openingDay(standing, rules) === today,
-  ).length;
+type Candidate = {
+  readonly each: Standings;
+  /** The own day of what it would open next; null when nothing is left. */
+  readonly day: LocalDate | null;
+  readonly isDue: boolean;
+  readonly isLate: boolean;
+};
+
+function candidateOf(each: Standings, rules: CatchUpRules): Candidate {
+  const { nextInvoiceAt, zone } = each.standing;
+  const day = nextInvoiceAt === null ? null : openingDay(each, rules);
+  const isDue = nextInvoiceAt !== null && nextInvoiceAt <= rules.now;
+  return { each, day, isDue, isLate: isDue && (day ?? "") < localDateAt(rules.now, zone) };
+}
+
+/** The place of what goes first, or −1: what is on its day, so that late ones see it and wait; of those, the oldest. */
+function nextDue(candidates: readonly Candidate[]): number {
+  let first = -1;
+  candidates.forEach((candidate, at) => {
+    const best = candidates[first];
+    if (candidate.isDue && (best === undefined || goesBefore(candidate, best))) first = at;
+  });
+  return first;
+}
+
+function goesBefore(one: Candidate, other: Candidate): boolean {
+  if (one.isLate !== other.isLate) return other.isLate;
+  if (one.day !== other.day) return (one.day ?? "") < (other.day ?? "");
+  return one.each.reference < other.each.reference;
+}
+
+/** How many open on their own day later today: a late one leaves them the day. */
+function stillToOpen(candidates: readonly Candidate[], today: LocalDate): number {
+  return candidates.filter(({ isDue, day }) => !isDue && day === today).length;
 }
 
 /** The own day of the period that would open next; null when none is left. */
-function openingDay({ terms, nextIndex, zone }: Standing, rules: CatchUpRules): LocalDate | null {
+function openingDay({ standing, policy }: Standings, rules: CatchUpRules): LocalDate | null {
+  const { terms, nextIndex, zone } = standing;
   let period = billingPeriod(terms, nextIndex);
-  if (rules.policy === "current_only") {
+  if ((policy ?? rules.policy) === "current_only") {
     const today = localDateAt(rules.now, zone);
     while (period !== null && period.end <= today) period = billingPeriod(terms, period.index + 1);
   }
@@ -180,18 +236,15 @@ function isLevel(standing: Standing, windowFrom: string | null): boolean {
   return isOnItsDay && wakeOn(period.billsOn, zone, windowFrom) !== lastOpenedOn;
 }
 
-function heldPeriods(
-  standings: readonly Standings[],
-  { now, windowFrom }: CatchUpRules,
-): CatchUpPlan["held"][number][] {
-  const found: CatchUpPlan["held"][number][] = [];
+function heldPeriods(standings: readonly Standings[], { now, windowFrom }: CatchUpRules): HeldPeriod[] {
+  const found: HeldPeriod[] = [];
   for (const { reference: subscription, standing } of standings) {
     for (let nextIndex = standing.nextIndex; found.length < ROW_LIMIT; nextIndex += 1) {
       const period = billingPeriod(standing.terms, nextIndex);
       if (period === null || wakeAt(period.billsOn, standing.zone, windowFrom) > now) break;
-      found.push({ subscription, period });
+      found.push({ subscription, period, amount: period.amount });
     }
   }
-  const order = ({ period, subscription }: CatchUpPlan["held"][number]) => `${period.start} ${subscription}`;
+  const order = ({ period, subscription }: HeldPeriod) => `${period.start} ${subscription}`;
   return found.sort((a, b) => (order(a) < order(b) ? -1 : Number(order(a) > order(b))));
 }

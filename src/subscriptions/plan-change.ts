@@ -23,6 +23,8 @@ export type ChangeAsked = {
   readonly on: LocalDate;
   /** What was really paid for the period in hand; 0 while its invoice is open. */
   readonly paid: Rupiah;
+  /** The first day that `paid` is for, when the period in hand saw another change already; else its first day. */
+  readonly since?: LocalDate;
 };
 
 /** The change worked out: shown as a preview, and the same value is what is then done. */
@@ -49,14 +51,12 @@ export type PlanChange = {
 export function changeNow(asked: ChangeAsked): PlanChange {
   const inHand = periodInHand(asked);
   if (inHand === null || asked.on === inHand.end) return changeAtNextPeriod(asked);
-  if (asked.on < inHand.start || asked.on > inHand.end) {
-    const says = `on: ${asked.on} is not in the period in hand, ${inHand.start} to ${inHand.end}`;
+  const since = asked.since ?? inHand.start;
+  if (asked.on < since || asked.on > inHand.end) {
+    const says = `on: ${asked.on} is not in the period in hand, ${since} to ${inHand.end}`;
     throw new InvalidError(says, { field: "on" });
   }
-  const unused: Fraction = {
-    days: daysBetween(asked.on, inHand.end),
-    of: daysBetween(inHand.start, inHand.end),
-  };
+  const unused: Fraction = { days: daysBetween(asked.on, inHand.end), of: daysBetween(since, inHand.end) };
   const back = creditLine(asked.paid, unused);
   return keepsDates(asked) ? sameDates(asked, inHand, back) : newDates(asked, back);
 }
@@ -83,7 +83,11 @@ export function changeAtNextPeriod({ terms, nextIndex, to }: ChangeAsked): PlanC
   };
 }
 
-function periodInHand({ terms, nextIndex }: ChangeAsked): BillingPeriod | null {
+/** The period that was billed last; null when none was under these terms. */
+export function periodInHand({
+  terms,
+  nextIndex,
+}: Pick<ChangeAsked, "terms" | "nextIndex">): BillingPeriod | null {
   return isFirst(terms, nextIndex) ? null : billingPeriod({ ...terms, cycles: null }, nextIndex - 1);
 }
 

@@ -2,8 +2,8 @@ import type { BindingState } from "../customers/binding.ts";
 import { NotFoundError } from "../kernel/errors.ts";
 import { type Instant, instant, instantOrNull } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
-import { COLUMNS, type SubscriptionRow, subscriptionFromRow } from "./subscription.store.ts";
 import type { Subscription, SubscriptionState } from "./subscription.ts";
+import { COLUMNS, type SubscriptionRow, subscriptionFromRow } from "./subscription-row.ts";
 
 /** A subscription as people look at it. */
 export type SubscriptionView = {
@@ -13,11 +13,8 @@ export type SubscriptionView = {
   readonly planVersion: number;
   /** Of the live binding, else of the newest; null when the customer never began one. */
   readonly bindingState: BindingState | null;
-  readonly cancelAtPeriodEnd: boolean;
   readonly createdAt: Instant;
   readonly activatedAt: Instant | null;
-  readonly endedAt: Instant | null;
-  readonly endReason: string | null;
 };
 
 export type SubscriptionFilter = {
@@ -28,8 +25,7 @@ export type SubscriptionFilter = {
   readonly after: string | null;
 };
 
-const VIEW = `select ${COLUMNS}, v.number, p.code, c.reference as customer, s.cancel_at_period_end, s.created_at,
-            s.activated_at, s.ended_at, s.end_reason,
+const VIEW = `select ${COLUMNS}, v.number, p.code, c.reference as customer, s.created_at, s.activated_at,
             (select b.state from bindings b where b.customer_id = s.customer_id
               order by b.state in ('active', 'suspended') desc, b.state = 'pending' desc, b.created_at desc, b.id
               limit 1) as binding_state
@@ -68,11 +64,8 @@ type ViewRow = SubscriptionRow & {
   number: number;
   code: string;
   customer: string;
-  cancel_at_period_end: boolean;
   created_at: Date;
   activated_at: Date | null;
-  ended_at: Date | null;
-  end_reason: string | null;
   binding_state: BindingState | null;
 };
 
@@ -83,10 +76,7 @@ function viewFromRow(row: ViewRow): SubscriptionView {
     planCode: row.code,
     planVersion: row.number,
     bindingState: row.binding_state,
-    cancelAtPeriodEnd: row.cancel_at_period_end,
     createdAt: instant(row.created_at),
     activatedAt: instantOrNull(row.activated_at),
-    endedAt: instantOrNull(row.ended_at),
-    endReason: row.end_reason,
   };
 }

@@ -1,32 +1,72 @@
 import { z } from "zod";
+import { rupiah } from "../kernel/money.ts";
 import {
   afterCursor,
   dateField,
+  pageAnswer,
   pageFields,
   pageOf,
   referenceField,
+  rupiahField,
   wholeField,
 } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
-import { billingPeriod } from "./billing-period.ts";
-import { createSubscription, type SubscriptionTools } from "./create-subscription.flow.ts";
-import { preview, previewInput, zoneField } from "./preview.ts";
-import { SUBSCRIPTION_STATES } from "./subscription.ts";
+import { rehearseIf } from "../platform/rehearsal.ts";
+import { ALIGNMENTS } from "./alignment.ts";
 import {
-  listSubscriptions,
-  type SubscriptionView,
-  subscriptionByReference,
-} from "./subscription-view.store.ts";
+  createSubscription,
+  type NewSubscription,
+  type SubscriptionTools,
+} from "./create-subscription.flow.ts";
+import { CATCH_UP_POLICIES } from "./opening.ts";
+import { preview, previewInput, zoneField } from "./preview.ts";
+import { showSubscription, subscriptionShower } from "./show-subscription.flow.ts";
+import { SUBSCRIPTION_STATES } from "./subscription.ts";
+import { subscriptionAnswer } from "./subscription-answer.ts";
+import { listSubscriptions } from "./subscription-view.store.ts";
+
+/** A percentage or an amount off, for a number of periods or (none given) for ever. */
+export const newDiscount = z
+  .strictObject({
+    percent: wholeField(1, 100).nullish(),
+    amount: rupiahField().nullish(),
+    periods: wholeField(1, 1200).nullish(),
+    reason: z.string({ error: "must be text" }).trim().min(1).max(300).nullish(),
+  })
+  .refine(({ percent, amount }) => (percent ?? null) === null || (amount ?? null) === null, {
+    error: "give percent or amount, not both",
+  })
+  .refine(({ percent, amount }) => (percent ?? amount ?? null) !== null, {
+    error: "give percent (1 to 100) or amount (whole rupiah)",
+  });
+
+/** What such a discount takes off, for how long and why. */
+export function discountGiven({ percent, amount, periods, reason }: z.output<typeof newDiscount>) {
+  const off =
+    typeof percent === "number"
+      ? ({ kind: "percent", percent } as const)
+      : ({ kind: "amount", amount: rupiah(amount ?? 0) } as const);
+  return { off, periods: periods ?? null, reason: reason ?? null };
+}
 
 const newSubscription = z.strictObject({
   reference: referenceField(),
   customer: z.string({ error: "must be the reference of a customer" }),
   plan: z.string({ error: "must be the code of a plan" }),
   start_on: dateField().nullish(),
+  alignment: z.enum(ALIGNMENTS, { error: `must be one of ${ALIGNMENTS.join(", ")}` }).nullish(),
   billing_day: wholeField(1, 31).nullish(),
+  billing_month: wholeField(1, 12).nullish(),
+  trial_days: wholeField(0, 730).nullish(),
+  trial_ends_on: dateField().nullish(),
   zone: zoneField().nullish(),
   ends_on: dateField().nullish(),
   cycles: wholeField(1, 1200).nullish(),
+  catch_up_policy: z
+    .enum(CATCH_UP_POLICIES, { error: `must be one of ${CATCH_UP_POLICIES.join(", ")}` })
+    .nullish(),
+  discount: newDiscount.nullish(),
+  allow_second: z.boolean({ error: "must be true or false" }).default(false),
 });
 
 const listQuery = z.strictObject({
@@ -47,31 +87,47 @@ function create(tools: SubscriptionTools): ApiRoute {
   return apiRoute({
     method: "POST",
     path: "/subscriptions",
+    command: "subscription create",
+    dryRun: true,
     summary: "Begin a subscription; it is incomplete, and not billed, until the customer's wallet is linked",
     roles: ["billing"],
     idempotency: "optional",
     body: newSubscription,
+    answers: subscriptionAnswer,
     status: 201,
-    run: async ({ body }) => {
-      await createSubscription(tools, {
-        reference: body.reference,
-        customerReference: body.customer,
-        planCode: body.plan,
-        startOn: body.start_on ?? null,
-        billingDay: body.billing_day ?? null,
-        zone: body.zone ?? null,
-        endsOn: body.ends_on ?? null,
-        cycles: body.cycles ?? null,
-      });
-      return show(await tools.db.begin((tx) => subscriptionByReference(tx, body.reference)));
-    },
+    run: ({ body, dryRun, actor }) =>
+      rehearseIf(dryRun, tools.db, async (db) => {
+        await createSubscription({ ...tools, db }, asked(body), actor);
+        return db.begin((tx) => showSubscription(tx, tools, body.reference));
+      }),
   });
+}
+
+function asked(body: z.output<typeof newSubscription>): NewSubscription {
+  return {
+    reference: body.reference,
+    customerReference: body.customer,
+    planCode: body.plan,
+    startOn: body.start_on ?? null,
+    alignment: body.alignment ?? null,
+    billingDay: body.billing_day ?? null,
+    billingMonth: body.billing_month ?? null,
+    trialDays: body.trial_days ?? null,
+    trialEndsOn: body.trial_ends_on ?? null,
+    zone: body.zone ?? null,
+    endsOn: body.ends_on ?? null,
+    cycles: body.cycles ?? null,
+    catchUpPolicy: body.catch_up_policy ?? null,
+    discount: body.discount ? discountGiven(body.discount) : null,
+    allowSecond: body.allow_second,
+  };
 }
 
 function previewRoute(): ApiRoute {
   return apiRoute({
     method: "POST",
     path: "/subscriptions/preview",
+    command: "subscription preview",
     summary: "The periods, dates and amounts that such a subscription would be billed for",
     roles: EVERYBODY,
     idempotency: "none",
@@ -80,14 +136,16 @@ function previewRoute(): ApiRoute {
   });
 }
 
-function list({ db }: SubscriptionTools): ApiRoute {
+function list({ db, minCharge }: SubscriptionTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/subscriptions",
+    command: "subscription list",
     summary: "Subscriptions, also of one customer, of one plan or in one state",
     roles: EVERYBODY,
     idempotency: "none",
     query: listQuery,
+    answers: pageAnswer(subscriptionAnswer),
     run: async ({ query: { state, plan, customer, limit, cursor } }) => {
       const filter = {
         state: state ?? null,
@@ -95,53 +153,24 @@ function list({ db }: SubscriptionTools): ApiRoute {
         customer: customer ?? null,
         after: afterCursor(cursor),
       };
-      const views = await db.begin((tx) => listSubscriptions(tx, filter, limit + 1));
-      return pageOf(views, limit, ({ subscription }) => subscription.reference, show);
+      return db.begin(async (tx) => {
+        const views = await listSubscriptions(tx, filter, limit + 1);
+        const show = await subscriptionShower(tx, { minCharge }, views);
+        return pageOf(views, limit, ({ subscription }) => subscription.reference, show);
+      });
     },
   });
 }
 
-function get({ db }: SubscriptionTools): ApiRoute {
+function get({ db, minCharge }: SubscriptionTools): ApiRoute {
   return apiRoute({
     method: "GET",
     path: "/subscriptions/:reference",
+    command: "subscription show",
     summary: "A subscription, its next invoice and the state of the wallet's binding",
+    answers: subscriptionAnswer,
     roles: EVERYBODY,
     idempotency: "none",
-    run: async ({ params }) =>
-      show(await db.begin((tx) => subscriptionByReference(tx, params["reference"] ?? ""))),
+    run: ({ params }) => db.begin((tx) => showSubscription(tx, { minCharge }, params["reference"] ?? "")),
   });
-}
-
-function show(view: SubscriptionView) {
-  const { subscription } = view;
-  const { terms, nextInvoiceAt } = subscription;
-  const next = nextInvoiceAt === null ? null : billingPeriod(terms, subscription.nextIndex);
-  return {
-    reference: subscription.reference,
-    customer: view.customerReference,
-    plan: view.planCode,
-    plan_version: view.planVersion,
-    amount: terms.amount,
-    state: subscription.state,
-    binding_state: view.bindingState,
-    next_invoice_on: next?.billsOn ?? null,
-    next_invoice_at: nextInvoiceAt?.toISO() ?? null,
-    next_amount: next?.amount ?? null,
-    zone: subscription.zone,
-    start_on: terms.startOn,
-    interval: terms.interval.unit,
-    interval_count: terms.interval.count,
-    billing_day: terms.billingDay,
-    trial_ends_on: terms.trialEndsOn,
-    ends_on: terms.endsOn,
-    cycles: terms.cycles,
-    collection_hold: subscription.collectionHold,
-    cancel_at_period_end: view.cancelAtPeriodEnd,
-    credit: subscription.credit,
-    created_at: view.createdAt.toISO(),
-    activated_at: view.activatedAt?.toISO() ?? null,
-    ended_at: view.endedAt?.toISO() ?? null,
-    end_reason: view.endReason,
-  };
 }

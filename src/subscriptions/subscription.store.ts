@@ -1,55 +1,71 @@
 import { ConflictError } from "../kernel/errors.ts";
-import type { CustomerId, PlanId, PlanVersionId, SubscriptionId } from "../kernel/ids.ts";
-import { rupiah } from "../kernel/money.ts";
-import { type Instant, instant, instantOrNull, type LocalDate } from "../kernel/time.ts";
-import type { IntervalUnit } from "../plans/plan.ts";
+import type { CustomerId, PlanId, SubscriptionId } from "../kernel/ids.ts";
+import { type Instant, instant, type LocalDate } from "../kernel/time.ts";
 import type { Queryable, Tx } from "../platform/database.ts";
 import type { DueSubscription, Schedule, Subscription, SubscriptionState } from "./subscription.ts";
+import { COLUMNS, RECORD, type SubscriptionRow, subscriptionFromRow, toRecord } from "./subscription-row.ts";
 
 /** Stores a new subscription; throws `ConflictError` when the reference is taken. */
 export async function insertSubscription(tx: Tx, subscription: Subscription, now: Instant): Promise<void> {
-  const { terms, state, nextInvoiceAt } = subscription;
-  const inserted = await tx.query(
-    `insert into subscriptions (id, reference, customer_id, plan_id, plan_version_id, state, zone, start_on,
-                                start_floats, interval_unit, interval_count, billing_day, trial_ends_on, ends_on,
-                                cycles, next_index, next_invoice_at, created_at, activated_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
-     on conflict on constraint subscriptions_reference_unique do nothing
-     returning id`,
-    [
-      subscription.id,
-      subscription.reference,
-      subscription.customerId,
-      subscription.planId,
-      subscription.planVersionId,
-      state,
-      subscription.zone,
-      terms.startOn,
-      subscription.startFloats,
-      terms.interval.unit,
-      terms.interval.count,
-      terms.billingDay,
-      terms.trialEndsOn,
-      terms.endsOn,
-      terms.cycles,
-      subscription.nextIndex,
-      nextInvoiceAt?.toJSDate() ?? null,
-      now.toJSDate(),
-      state === "incomplete" ? null : now.toJSDate(),
-    ],
-  );
-  if (inserted.length === 0) {
+  const inserted = await insertSubscriptions(tx, [subscription], now);
+  if (inserted.size === 0) {
     throw new ConflictError(`reference: there is already a subscription ${subscription.reference}`, {
       field: "reference",
     });
   }
 }
 
-// Dates as text: the driver would make moments of them, at midnight of whatever zone the process runs in.
-export const COLUMNS = `s.id, s.reference, s.customer_id, s.plan_id, s.plan_version_id, s.state, s.zone,
-            s.start_on::text, s.start_floats, s.interval_unit, s.interval_count, s.billing_day,
-            s.trial_ends_on::text, s.ends_on::text, s.cycles, v.amount, s.next_index, s.next_invoice_at,
-            s.last_opened_on::text, s.collection_hold, s.credit`;
+/** Stores new subscriptions and answers the ids of those stored: one whose reference is taken is left out. */
+export async function insertSubscriptions(
+  tx: Tx,
+  subscriptions: readonly Subscription[],
+  now: Instant,
+): Promise<Set<SubscriptionId>> {
+  const rows = await tx.query<{ id: SubscriptionId }>(
+    `insert into subscriptions (id, reference, customer_id, plan_id, plan_version_id, state, zone, start_on,
+            start_floats, interval_unit, interval_count, billing_day, alignment, billing_month, counted_from_on,
+            counted_from_index, trial_ends_on, ends_on, cycles, next_index, next_invoice_at, last_opened_on,
+            collection_hold, hold_owner, hold_reason, hold_ends_on, credit, rollover, catch_up_policy, paused_at,
+            resumes_on, cancel_at_period_end, ended_at, end_reason, created_at, activated_at)
+     select id, reference, customer_id, plan_id, plan_version_id, state, zone, start_on, start_floats,
+            interval_unit, interval_count, billing_day, alignment, billing_month, counted_from_on,
+            counted_from_index, trial_ends_on, ends_on, cycles, next_index, next_invoice_at, last_opened_on,
+            hold_owner is not null, hold_owner, hold_reason, hold_ends_on, credit, rollover, catch_up_policy,
+            paused_at, resumes_on, cancel_at_period_end, ended_at, end_reason, $2::timestamptz,
+            case when state <> 'incomplete' then $2::timestamptz end
+       from json_to_recordset($1::json) as n (${RECORD})
+      order by id
+     on conflict on constraint subscriptions_reference_unique do nothing
+     returning id`,
+    [JSON.stringify(subscriptions.map(toRecord)), now.toJSDate()],
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/**
+ * Writes everything about subscriptions that can change, for rows the caller holds and has read since. What happened
+ * is a subscription change as well (`appendSubscriptionChanges`).
+ */
+export async function saveSubscriptions(tx: Tx, subscriptions: readonly Subscription[]): Promise<void> {
+  if (subscriptions.length === 0) return;
+  await tx.query(
+    `update subscriptions s
+        set plan_id = n.plan_id, plan_version_id = n.plan_version_id, state = n.state, zone = n.zone,
+            start_on = n.start_on, start_floats = n.start_floats, interval_unit = n.interval_unit,
+            interval_count = n.interval_count, billing_day = n.billing_day, alignment = n.alignment,
+            billing_month = n.billing_month, counted_from_on = n.counted_from_on,
+            counted_from_index = n.counted_from_index, trial_ends_on = n.trial_ends_on, ends_on = n.ends_on,
+            cycles = n.cycles, next_index = n.next_index, next_invoice_at = n.next_invoice_at,
+            last_opened_on = n.last_opened_on, collection_hold = n.hold_owner is not null,
+            hold_owner = n.hold_owner, hold_reason = n.hold_reason, hold_ends_on = n.hold_ends_on,
+            credit = n.credit, rollover = n.rollover, catch_up_policy = n.catch_up_policy,
+            paused_at = n.paused_at, resumes_on = n.resumes_on, cancel_at_period_end = n.cancel_at_period_end,
+            ended_at = n.ended_at, end_reason = n.end_reason
+       from json_to_recordset($1::json) as n (${RECORD})
+      where s.id = n.id`,
+    [JSON.stringify(subscriptions.map(toRecord))],
+  );
+}
 
 /** Subscriptions to bill at `now`, oldest first, locked; rows that another tick holds are skipped. */
 export async function claimDueSubscriptions(tx: Tx, now: Instant, limit: number): Promise<DueSubscription[]> {
@@ -87,10 +103,13 @@ export async function saveSchedules(tx: Tx, schedules: readonly Schedule[]): Pro
   await tx.query(
     `update subscriptions s
         set state = n.state, next_index = n.next_index, next_invoice_at = n.next_invoice_at,
-            last_opened_on = n.last_opened_on, credit = n.credit, ended_at = n.ended_at, end_reason = n.end_reason
-       from unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::date[], $6::bigint[], $7::timestamptz[],
-                   $8::text[])
-            as n (id, state, next_index, next_invoice_at, last_opened_on, credit, ended_at, end_reason)
+            last_opened_on = n.last_opened_on, credit = n.credit, rollover = n.rollover,
+            counted_from_on = n.counted_from_on, counted_from_index = n.counted_from_index,
+            ended_at = n.ended_at, end_reason = n.end_reason
+       from unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::date[], $6::bigint[], $7::bigint[],
+                   $8::date[], $9::int[], $10::timestamptz[], $11::text[])
+            as n (id, state, next_index, next_invoice_at, last_opened_on, credit, rollover, counted_from_on,
+                  counted_from_index, ended_at, end_reason)
       where s.id = n.id`,
     [
       schedules.map(({ id }) => id),
@@ -99,6 +118,9 @@ export async function saveSchedules(tx: Tx, schedules: readonly Schedule[]): Pro
       schedules.map(({ nextInvoiceAt }) => nextInvoiceAt?.toJSDate() ?? null),
       schedules.map(({ lastOpenedOn }) => lastOpenedOn),
       schedules.map(({ credit }) => credit),
+      schedules.map(({ rollover }) => rollover),
+      schedules.map(({ countedFrom }) => countedFrom?.on ?? null),
+      schedules.map(({ countedFrom }) => countedFrom?.index ?? null),
       schedules.map(({ endedAt }) => endedAt?.toJSDate() ?? null),
       schedules.map(({ endReason }) => endReason),
     ],
@@ -137,22 +159,53 @@ async function moveState(
   );
 }
 
-/** Subscriptions of these customers that wait for a wallet, locked in id order. */
-export async function lockIncompleteOf(
+/** Subscriptions of these customers in any of these states, locked in id order. The caller holds the customers. */
+export async function lockSubscriptionsOf(
   tx: Tx,
   customerIds: readonly CustomerId[],
+  states: readonly SubscriptionState[],
   limit: number,
 ): Promise<Subscription[]> {
   const rows = await tx.query<SubscriptionRow>(
     `select ${COLUMNS}
        from subscriptions s join plan_versions v on v.id = s.plan_version_id
-      where s.customer_id = any($1) and s.state = 'incomplete'
+      where s.customer_id = any($1) and s.state = any($2)
+      order by s.id
+      limit $3
+        for no key update of s`,
+    [customerIds, states, limit],
+  );
+  return rows.map(subscriptionFromRow);
+}
+
+/** These subscriptions as they are now, locked in id order. The caller holds their customers. */
+export async function lockSubscriptions(tx: Tx, ids: readonly SubscriptionId[]): Promise<Subscription[]> {
+  const rows = await tx.query<SubscriptionRow>(
+    `select ${COLUMNS}
+       from subscriptions s join plan_versions v on v.id = s.plan_version_id
+      where s.id = any($1)
       order by s.id
       limit $2
         for no key update of s`,
-    [customerIds, limit],
+    [ids, ids.length],
   );
   return rows.map(subscriptionFromRow);
+}
+
+/** References of the customer's subscriptions to a plan that are neither canceled nor completed; by reference. */
+export async function liveReferencesTo(
+  tx: Tx,
+  { customerId, planId }: { readonly customerId: CustomerId; readonly planId: PlanId },
+  limit: number,
+): Promise<string[]> {
+  const rows = await tx.query<{ reference: string }>(
+    `select reference from subscriptions
+      where customer_id = $1 and plan_id = $2 and state not in ('canceled', 'completed')
+      order by reference
+      limit $3`,
+    [customerId, planId, limit],
+  );
+  return rows.map(({ reference }) => reference);
 }
 
 /** Where a subscription begins; written once, at its first activation. */
@@ -187,55 +240,4 @@ export async function saveBegun(tx: Tx, begun: readonly Begun[], now: Instant): 
       now.toJSDate(),
     ],
   );
-}
-
-export type SubscriptionRow = {
-  id: SubscriptionId;
-  reference: string;
-  customer_id: CustomerId;
-  plan_id: PlanId;
-  plan_version_id: PlanVersionId;
-  state: SubscriptionState;
-  zone: string;
-  start_on: LocalDate;
-  start_floats: boolean;
-  interval_unit: IntervalUnit;
-  interval_count: number;
-  billing_day: number | null;
-  trial_ends_on: LocalDate | null;
-  ends_on: LocalDate | null;
-  cycles: number | null;
-  amount: string;
-  next_index: number;
-  next_invoice_at: Date | null;
-  last_opened_on: LocalDate | null;
-  collection_hold: boolean;
-  credit: string;
-};
-
-export function subscriptionFromRow(row: SubscriptionRow): Subscription {
-  return {
-    id: row.id,
-    reference: row.reference,
-    customerId: row.customer_id,
-    planId: row.plan_id,
-    planVersionId: row.plan_version_id,
-    state: row.state,
-    zone: row.zone,
-    terms: {
-      startOn: row.start_on,
-      interval: { unit: row.interval_unit, count: row.interval_count },
-      billingDay: row.billing_day,
-      trialEndsOn: row.trial_ends_on,
-      endsOn: row.ends_on,
-      cycles: row.cycles,
-      amount: rupiah(Number(row.amount)),
-    },
-    startFloats: row.start_floats,
-    nextIndex: row.next_index,
-    nextInvoiceAt: instantOrNull(row.next_invoice_at),
-    lastOpenedOn: row.last_opened_on,
-    collectionHold: row.collection_hold,
-    credit: rupiah(Number(row.credit)),
-  };
 }

@@ -104,9 +104,10 @@ describe("the papers agree with the code", () => {
     expect(literal.length).toBeGreaterThanOrEqual(10);
   });
 
-  test("the races page has twenty races", () => {
+  test("the races page counts its races, twenty at least", () => {
     const rows = [...read("docs/races.md").matchAll(/^\| (\d+) \|/gm)];
-    expect(rows.map(([, number]) => Number(number))).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+    expect(rows.length).toBeGreaterThanOrEqual(20);
+    expect(rows.map(([, number]) => Number(number))).toEqual(Array.from(rows, (_, n) => n + 1));
   });
 
   test.each(["docs/races.md", "docs/operations.md"])("%s names only tests that exist", (page) => {

@@ -12,6 +12,7 @@ export type Guard = {
 };
 
 const INVOICES = "migrations/1796000000006-create-invoices.ts";
+const BY_HAND = "migrations/1796000000017-create-manual-payments.ts";
 const HOT_ROWS = "migrations/1796000000013-lighten-hot-rows.ts";
 
 export const GUARDS: readonly Guard[] = [
@@ -49,11 +50,27 @@ export const GUARDS: readonly Guard[] = [
   },
   {
     name: "periods do not overlap",
-    file: "migrations/1796000000015-leave-room-in-pages.ts",
-    find: "and (before.period_end > o.period_start or after.period_start < o.period_end)",
+    file: "migrations/1796000000021-cut-billed-periods.ts",
+    find: "and (before.ends_on > o.period_start or after.period_start < o.period_end)",
     replace: "and false",
     test: "test/store/invoices.test.ts",
     dies: "a second invoice for a period",
+  },
+  {
+    name: "a customer is billed by one task at a time",
+    file: "src/subscriptions/claim-customers.store.ts",
+    find: ".filter(([customerId]) => !missed.has(customerId))",
+    replace: "",
+    test: "test/store/bills.test.ts",
+    dies: "are left alone while another writer holds one of them",
+  },
+  {
+    name: "what was opened today counts",
+    file: "src/invoices/opened-today.store.ts",
+    find: "days.set(day, (days.get(day) ?? 0) + 1);",
+    replace: "days.set(day, 0);",
+    test: "test/store/bills.test.ts",
+    dies: "count what was opened today, also when one is looked at again",
   },
   {
     name: "unique reference",
@@ -150,6 +167,86 @@ export const GUARDS: readonly Guard[] = [
     replace: "uuidV5(performance.now() + `",
     test: "test/unit/reference.test.ts",
     dies: "the same debt has the same name",
+  },
+  {
+    name: "closing by hand waits for a live attempt",
+    file: "src/invoices/by-hand.ts",
+    find: "  if (live === null || force) return null;\n",
+    replace: "  if (live === null || force || live.number > 0) return null;\n",
+    test: "test/scenarios/by-hand.test.ts",
+    dies: "is refused while a payment is on the wire",
+  },
+  {
+    name: "what paid stands when a payment by hand is taken back",
+    file: "src/invoices/reopen.flow.ts",
+    find: "const stands = await findStandingPayment(tx, id);",
+    replace: "const stands = (await findStandingPayment(tx, id)) && null;",
+    test: "test/scenarios/way-back.test.ts",
+    dies: "a payment by hand that is taken back where the gateway took the money too",
+  },
+  {
+    name: "a void invoice that was paid after all is not issued again",
+    file: "src/invoices/reissue.flow.ts",
+    find: "    await demandUnpaid(tx, id);\n",
+    replace: "",
+    test: "test/scenarios/way-back.test.ts",
+    dies: "what paid a void invoice after all has to go back",
+  },
+  {
+    name: "unique index: a void invoice is issued again once",
+    file: BY_HAND,
+    find: "create unique index invoices_reissued_once",
+    replace: "create index invoices_reissued_once",
+    test: "test/store/by-hand.test.ts",
+    dies: "what collecting goes back to on an open invoice",
+  },
+  {
+    name: "unique index: one payment by hand in force",
+    file: BY_HAND,
+    find: "create unique index manual_payments_one_in_force",
+    replace: "create index manual_payments_one_in_force",
+    test: "test/store/by-hand.test.ts",
+    dies: "a second payment by hand in force",
+  },
+  {
+    name: "a person's order locks the customer first",
+    file: "src/invoices/close-by-hand.flow.ts",
+    find: "  await lockCustomers(tx, [customerId]);\n",
+    replace: "",
+    test: "test/store/by-hand.test.ts",
+    dies: "a person's order waits for whoever acts on the customer",
+  },
+  {
+    name: "a dry run is undone",
+    file: "src/platform/rehearsal.ts",
+    find: "      throw undo;\n",
+    replace: "",
+    test: "test/doors/dry-run.test.ts",
+    dies: "a rehearsed flow sees its own earlier steps",
+  },
+  {
+    name: "a dry run is never the real thing where there is none",
+    file: "src/platform/http-api.ts",
+    find: "if (asked !== undefined && route.dryRun !== true)",
+    replace: "if (asked !== undefined && route.path.length === 0)",
+    test: "test/doors/dry-run.test.ts",
+    dies: "a dry run is refused where there is none",
+  },
+  {
+    name: "a cursor is one that this list gave out",
+    file: "src/platform/api-fields.ts",
+    find: " || !isKey(key)) throw",
+    replace: ") throw",
+    test: "test/doors/every-route.test.ts",
+    dies: "every list refuses a cursor",
+  },
+  {
+    name: "who still owes is not forgotten",
+    file: "src/customers/erase-customer.flow.ts",
+    find: "    if (needed !== null) throw new ConflictError(needed);\n",
+    replace: "",
+    test: "test/scenarios/erasing.test.ts",
+    dies: "an open invoice keeps its customer",
   },
   {
     name: "self-healing heartbeat",

@@ -123,7 +123,9 @@ it("an unsent attempt under a hold is confirmed never to have left, by one inqui
   const customer = await dueInvoice(home);
   refuseConnectionOnce(home);
   await home.settle();
-  await home.query(`update subscriptions set collection_hold = true`);
+  await home.query(
+    `update subscriptions set collection_hold = true, hold_owner = 'finance', hold_reason = 'asked'`,
+  );
   await home.live({ hours: 3 });
   expect(await story(home, customer.subscription)).toMatchObject({
     state: "open",
@@ -135,7 +137,7 @@ it("an unsent attempt under a hold is confirmed never to have left, by one inqui
     evidence: ["answer not_sent", "inquiry not_found"],
   });
   const { id } = await story(home, customer.subscription);
-  await home.query(`update subscriptions set collection_hold = false`);
+  await home.query(`update subscriptions set collection_hold = false, hold_owner = null, hold_reason = null`);
   await home.query(`update invoices set next_action_at = (select at from clock) where id = $1`, [id]);
   await home.live({ hours: 1 });
   expect(await story(home, customer.subscription)).toMatchObject({

@@ -36,8 +36,8 @@ function promise() {
 
 const SQL = {
   cancel: `update subscriptions set state = 'canceled', next_invoice_at = null, ended_at = now(), end_reason = 'asked'`,
-  pause: `update subscriptions set state = 'paused', next_invoice_at = null`,
-  hold: `update subscriptions set collection_hold = true`,
+  pause: `update subscriptions set state = 'paused', paused_at = now(), next_invoice_at = null`,
+  hold: `update subscriptions set collection_hold = true, hold_owner = 'finance', hold_reason = 'asked'`,
   void: `update invoices set state = 'void', closed_at = now(), next_action_at = null`,
   writeOff: `update invoices set state = 'uncollectible', closed_at = now(), next_action_at = null`,
   unlink: `update bindings set state = 'revoked', ended_at = now(), reason = 'asked'`,

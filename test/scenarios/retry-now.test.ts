@@ -91,10 +91,12 @@ it("a click at night is tried in the morning", async () => {
 it("under a hold, a cancel or without a wallet a click says what stands in the way", async () => {
   const home = await buildHouse();
   const { id } = await toppedUp(home);
-  await home.query(`update subscriptions set collection_hold = true`);
+  await home.query(
+    `update subscriptions set collection_hold = true, hold_owner = 'finance', hold_reason = 'asked'`,
+  );
   expect(await click(home, id, "click-1")).toMatchObject({ status: 409 });
   await home.query(
-    `update subscriptions set collection_hold = false, state = 'canceled', next_invoice_at = null`,
+    `update subscriptions set collection_hold = false, hold_owner = null, hold_reason = null, state = 'canceled', next_invoice_at = null`,
   );
   expect(await click(home, id, "click-2")).toMatchObject({ status: 409 });
   await home.query(`update bindings set state = 'revoked', reason = 'asked', ended_at = now()`);

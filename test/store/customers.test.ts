@@ -48,7 +48,11 @@ async function routes() {
   const db = await roomsDatabase();
   await db.begin((tx) => setTurnedClock(tx, NOON));
   const safe = sealer([{ id: "k1", key: createSecretKey(randomBytes(32)) }]);
-  return { db, safe, routes: customerRoutes({ db, clock: turnedClock, sealer: safe }) };
+  return {
+    db,
+    safe,
+    routes: customerRoutes({ db, clock: turnedClock, sealer: safe, whyNeeded: async () => null }),
+  };
 }
 
 const BUDI = { reference: "cust-001", name: "Budi", phone: "0812-3456-7890", email: "budi@example.com" };
@@ -88,6 +92,41 @@ describe("customers over the API", () => {
     const house = await routes();
     await call(house.routes, "POST", "/customers", { body: BUDI });
     await expect(call(house.routes, "POST", "/customers", { body: BUDI })).rejects.toThrow(ConflictError);
+  });
+
+  it("change what is given and keep the rest; null takes the e-mail away", async () => {
+    const house = await routes();
+    await call(house.routes, "POST", "/customers", { body: BUDI });
+    const change = (body: object) =>
+      call(house.routes, "PATCH", "/customers/:reference", { params: { reference: "cust-001" }, body });
+    expect(await change({ name: " Budi S. " })).toMatchObject({ name: "Budi S.", email: BUDI.email });
+    expect(await change({ email: null })).toMatchObject({ name: "Budi S.", email: null });
+    expect(await change({ phone: "081299990000" })).toMatchObject({ phone: "+62812****000" });
+    const [stored] = await house.db.begin((tx) => listCustomers(tx, null, 1));
+    expect(stored && house.safe.open(stored.phone, phoneContext(stored.id))).toBe("6281299990000");
+    expect(stored?.phoneIndex).toBe(house.safe.blindIndex("6281299990000"));
+    await expect(change({ phone: "12" })).rejects.toThrow(/^phone: /);
+    await expect(change({ name: "  " })).rejects.toThrow(/^name: /);
+    await expect(change({ reference: "other" })).rejects.toThrow(/reference/);
+    expect(await change({})).toMatchObject({ name: "Budi S.", phone: "+62812****000" });
+  });
+
+  it("keep their number while a wallet is linked under it; another number ends a linking that has only begun", async () => {
+    const house = await routes();
+    await call(house.routes, "POST", "/customers", { body: BUDI });
+    const { id: customerId } = await house.db.begin((tx) => customerByReference(tx, "cust-001"));
+    const change = (body: object) =>
+      call(house.routes, "PATCH", "/customers/:reference", { params: { reference: "cust-001" }, body });
+    const pending = await storeBinding(house.db, { customerId }, "pending");
+    const same = await change({ phone: "+62 812-3456-7890" });
+    expect(same).toMatchObject({ binding: { id: pending, state: "pending" } });
+    expect(await change({ phone: "081299990000" })).toMatchObject({
+      binding: { id: pending, state: "expired" },
+    });
+    await storeBinding(house.db, { customerId });
+    await expect(change({ phone: BUDI.phone })).rejects.toThrow(ConflictError);
+    await expect(change({ phone: BUDI.phone })).rejects.toThrow(/^phone: a wallet is linked/);
+    expect(await change({ name: "Ani" })).toMatchObject({ name: "Ani", binding: { state: "active" } });
   });
 
   it("are listed by reference with the binding that counts", async () => {

@@ -24,8 +24,9 @@ const MINUTE_MS = 60_000;
 
 /** Children before parents. */
 const TABLES = [
-  ...["refund_evidence", "refund_requests", "refunds", "pay_pages"],
+  ...["refund_evidence", "refund_requests", "refunds", "pay_pages", "manual_payments"],
   ...["evidence", "requests", "payment_attempts", "decisions", "invoice_lines", "invoices"],
+  ...["price_changes", "plan_migrations", "subscription_discounts", "subscription_changes"],
   ...["subscriptions", "bindings", "customers", "plan_versions", "plans"],
   ...["exceptions", "stops", "clock", "wire_calls", "inbox"],
 ] as const;
@@ -54,7 +55,14 @@ export async function decideTools(): Promise<DecideTools & { readonly db: RoomsD
   await moveClock(db, NOON);
   const ladder = [65_000, 5 * MINUTE_MS, 15 * MINUTE_MS];
   const policy = builtInPolicy({ zone: "Asia/Jakarta", window: null, inquiryLadderMs: ladder });
-  return { db, clock: turnedClock, policy, log: pino({ level: "silent" }), notFoundBlindMs: 0 };
+  return {
+    db,
+    clock: turnedClock,
+    policy,
+    log: pino({ level: "silent" }),
+    notFoundBlindMs: 0,
+    minCharge: 10_000,
+  };
 }
 
 export async function moveClock(db: Database, at: Instant): Promise<void> {
@@ -85,9 +93,11 @@ export function newInvoice(of: Subscription, more: Partial<NewInvoice> = {}): Ne
     periodStart: start.toISODate(),
     periodEnd: start.plus({ days: 30 }).toISODate(),
     billsOn: start.toISODate(),
+    kind: "period",
     amount: of.terms.amount,
     nextActionAt: NOON,
-    line: { kind: "period", amount: of.terms.amount, note: "" },
+    waitingFor: null,
+    lines: [{ kind: "period", amount: more.amount ?? of.terms.amount, note: "" }],
     ...more,
   };
 }

@@ -87,8 +87,7 @@ describe("opening an invoice", () => {
 
   test("of zero rupiah pays it at once: nobody is asked for nothing", async () => {
     const db = await emptyDatabase();
-    const line = { kind: "period", amount: rupiah(0), note: "" } as const;
-    const id = await storeInvoice(db, "s-1", { amount: rupiah(0), line });
+    const id = await storeInvoice(db, "s-1", { amount: rupiah(0) });
     const [row] = await db.query(`select state, next_action_at, paid_at, closed_at from invoices`);
     const at = NOON.toJSDate();
     expect(row).toEqual({ state: "paid", next_action_at: null, paid_at: at, closed_at: at });
@@ -99,7 +98,7 @@ describe("opening an invoice", () => {
     const db = await emptyDatabase();
     const of = await activeSubscription(db, "s-1");
     const first = await storeInvoice(db, "s-1", { of });
-    const period = [{ id: of.id, nextIndex: 0 }];
+    const period = [{ id: of.id, index: 0 }];
     expect(await db.begin((tx) => countVoidedPeriods(tx, period))).toEqual([0]);
     await db.query(`update invoices set state = 'void', closed_at = now(), next_action_at = null`);
     expect(await db.begin((tx) => countVoidedPeriods(tx, period))).toEqual([1]);

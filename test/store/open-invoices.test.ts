@@ -110,9 +110,16 @@ describe("what is billed", () => {
     await db.query(`update plan_versions set amount = 1`);
     // One rupiah over one day of 31 rounds to nothing.
     await db.query(`update subscriptions set start_on = '2027-03-31', billing_day = 1`);
+    await moveClock(db, at("2027-03-31T05:00Z"));
     await openDueInvoices(tools, PAGE);
     expect(await invoices(db)).toMatchObject([{ amount: 0, state: "paid", due: null }]);
     expect(await schedule(db)).toMatchObject({ index: 1 });
+    expect(await db.query(`select rule, says from decisions`)).toEqual([
+      {
+        rule: "opening.nothing_to_charge",
+        says: "nothing is left to charge (proration Rp 0): paid without an attempt",
+      },
+    ]);
   });
 });
 

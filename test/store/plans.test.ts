@@ -1,10 +1,13 @@
 import { describe, expect, it, test } from "vitest";
 import { ConflictError, NotFoundError } from "../../src/kernel/errors.ts";
+import type { Instant } from "../../src/kernel/time.ts";
 import { planRoutes } from "../../src/plans/plan.routes.ts";
 import { planByCode, pricesOn, versionsOf } from "../../src/plans/plan.store.ts";
+import type { ApiRoute } from "../../src/platform/api-route.ts";
 import { setTurnedClock, turnedClock } from "../../src/platform/clock.ts";
+import { subscriptionRoutes } from "../../src/subscriptions/subscription.routes.ts";
 import { call } from "../support/call-route.ts";
-import { aPlan, at, NOON, roomsDatabase, storePlan } from "../support/rooms.ts";
+import { aPlan, at, NOON, roomsDatabase, storeCustomer, storePlan } from "../support/rooms.ts";
 
 async function routesAt(now = NOON) {
   const db = await roomsDatabase();
@@ -86,7 +89,7 @@ describe("the price of a plan", () => {
     expect(await priceOn("2027-03-10")).toBe(110_000);
     expect(await priceOn("2027-03-31")).toBe(110_000);
     expect(await priceOn("2027-04-01")).toBe(120_000);
-    expect(await db.begin((tx) => versionsOf(tx, plan.id))).toHaveLength(3);
+    expect(await db.begin((tx) => versionsOf(tx, { planId: plan.id }))).toHaveLength(3);
   });
 
   it("holds from the beginning where it is still yesterday", async () => {
@@ -113,9 +116,9 @@ describe("the price of a plan", () => {
       call(routes, "POST", "/plans/:code/versions", { params: { code: "gold" }, body: { amount } });
     await Promise.all([reprice(100_000), reprice(101_000), reprice(102_000)]);
     const plan = await db.begin((tx) => planByCode(tx, "gold"));
-    expect((await db.begin((tx) => versionsOf(tx, plan.id))).map(({ number }) => number)).toEqual([
-      4, 3, 2, 1,
-    ]);
+    expect((await db.begin((tx) => versionsOf(tx, { planId: plan.id }))).map(({ number }) => number)).toEqual(
+      [4, 3, 2, 1],
+    );
   });
 });
 
@@ -132,8 +135,10 @@ describe("POST /plans", () => {
     };
     expect(await call(routes, "POST", "/plans", { body })).toEqual({
       ...body,
+      tax: null,
       version: 1,
       created_at: NOON.toISO(),
+      archived_at: null,
       warnings: [],
     });
   });
@@ -168,6 +173,25 @@ describe("POST /plans", () => {
     await expect(call(routes, "POST", "/plans", { body: { ...GOLD, ...wrong } })).rejects.toThrow(says);
   });
 
+  it("shows the tax that is in the price, to the rupiah", async () => {
+    const { routes } = await routesAt();
+    const body = { ...GOLD, tax_percent: 11 };
+    expect(await call(routes, "POST", "/plans", { body })).toMatchObject({
+      amount: 99_000,
+      tax: { percent: 11, amount: 9_811 },
+    });
+  });
+
+  test.each<[unknown, RegExp]>([
+    [0, /tax_percent: must be above 0/],
+    [100.5, /tax_percent: may be at most 100/],
+    [11.125, /tax_percent: may have two decimals/],
+    ["11", /tax_percent: must be a percentage/],
+  ])("a rate of tax of %j is refused by name", async (tax_percent, says) => {
+    const { routes } = await routesAt();
+    await expect(call(routes, "POST", "/plans", { body: { ...GOLD, tax_percent } })).rejects.toThrow(says);
+  });
+
   it("warns of a price that ordinary wallets cannot hold, and of one that is carried over", async () => {
     const { routes } = await routesAt();
     const warningsOf = async (code: string, amount: number) =>
@@ -175,6 +199,114 @@ describe("POST /plans", () => {
     expect(await warningsOf("a", 2_500_000)).toEqual([expect.stringContaining("OVO Club")]);
     expect(await warningsOf("b", 9_999)).toEqual([expect.stringContaining("carried over")]);
     expect(await warningsOf("c", 2_000_000)).toEqual([]);
+  });
+});
+
+describe("POST /plans/{code}/versions", () => {
+  const priced = (routes: readonly ApiRoute[], body: object) =>
+    call(routes, "POST", "/plans/:code/versions", { params: { code: "gold" }, body });
+
+  it("takes over the rate of tax of the newest price, unless it names another or none", async () => {
+    const { db, routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: { ...GOLD, tax_percent: 11 } });
+    expect(await priced(routes, { amount: 111_000 })).toMatchObject({ tax: { percent: 11, amount: 11_000 } });
+    expect(await priced(routes, { amount: 112_000, tax_percent: 12 })).toMatchObject({
+      tax: { percent: 12, amount: 12_000 },
+    });
+    expect(await priced(routes, { amount: 112_000, tax_percent: null })).toMatchObject({ tax: null });
+    expect(await priced(routes, { amount: 113_000 })).toMatchObject({ tax: null });
+    await expect(db.query(`update plan_versions set tax_basis_points = 10001`)).rejects.toThrow(
+      "plan_versions_tax_in_range",
+    );
+  });
+
+  it("warns as a new plan does", async () => {
+    const { routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: GOLD });
+    const { warnings } = await priced(routes, { amount: 2_500_000 });
+    expect(warnings).toEqual([expect.stringMatching(/Rp 2\.500\.000 is more than an OVO Club wallet/)]);
+  });
+
+  it("are listed by page, newest first", async () => {
+    const { routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: GOLD });
+    for (const amount of [100_000, 101_000]) await priced(routes, { amount });
+    const list = (query: object) =>
+      call(routes, "GET", "/plans/:code/versions", { params: { code: "gold" }, query });
+    const first = await list({ limit: "2" });
+    expect(first["data"]).toMatchObject([
+      { version: 3, amount: 101_000 },
+      { version: 2, amount: 100_000 },
+    ]);
+    const second = await list({ limit: "2", cursor: first["next_cursor"] });
+    expect(second).toMatchObject({ data: [{ version: 1, amount: 99_000 }], next_cursor: null });
+  });
+});
+
+describe("PATCH /plans/{code}", () => {
+  const update = (routes: readonly ApiRoute[], body: object, code = "gold") =>
+    call(routes, "PATCH", "/plans/:code", { params: { code }, body });
+
+  it("renames and archives, and leaves what it does not name", async () => {
+    const { db, routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: GOLD });
+    expect(await update(routes, { name: "Emas" })).toMatchObject({ name: "Emas", archived_at: null });
+    expect(await update(routes, { archived: true })).toMatchObject({
+      name: "Emas",
+      archived_at: NOON.toISO(),
+      amount: 99_000,
+    });
+    await db.begin((tx) => setTurnedClock(tx, NOON.plus({ days: 1 }) as Instant));
+    expect(await update(routes, { archived: true })).toMatchObject({ archived_at: NOON.toISO() });
+    expect(await update(routes, {})).toMatchObject({ archived_at: NOON.toISO() });
+    expect(await update(routes, { archived: false })).toMatchObject({ name: "Emas", archived_at: null });
+  });
+
+  it("an archived plan takes no new subscriptions; back on offer it does", async () => {
+    const { db, routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: GOLD });
+    await update(routes, { archived: true });
+    await storeCustomer(db, "c");
+    const tools = {
+      db,
+      clock: turnedClock,
+      billingZone: "Asia/Jakarta",
+      minCharge: 10_000,
+      windowFrom: "08:00",
+    };
+    const body = { reference: "s", customer: "c", plan: "gold" };
+    const subscribe = () => call(subscriptionRoutes(tools), "POST", "/subscriptions", { body });
+    await expect(subscribe()).rejects.toThrow("plan: gold is archived and takes no new subscriptions");
+    await update(routes, { archived: false });
+    expect(await subscribe()).toMatchObject({ reference: "s", plan: "gold" });
+  });
+
+  it("refuses what it does not know, by name", async () => {
+    const { routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: GOLD });
+    await expect(update(routes, { name: " " })).rejects.toThrow(/^name: /);
+    await expect(update(routes, { amount: 1 })).rejects.toThrow(/amount/);
+    await expect(update(routes, {}, "silver")).rejects.toThrow(NotFoundError);
+  });
+});
+
+describe("GET /plans/{code}/feasibility", () => {
+  it("says which wallets can pay the price of today, or another one", async () => {
+    const { routes } = await routesAt();
+    await call(routes, "POST", "/plans", { body: GOLD });
+    const of = (query: object) =>
+      call(routes, "GET", "/plans/:code/feasibility", { params: { code: "gold" }, query });
+    expect(await of({})).toMatchObject({ amount: 99_000, charges_per_month: 1, warnings: [] });
+    expect(await of({ amount: "2500000" })).toMatchObject({
+      plan: "gold",
+      amount: 2_500_000,
+      wallets: [
+        { name: "OVO Club", balance_limit: 2_000_000, holds: false },
+        { name: "OVO Premier", balance_limit: 20_000_000, holds: true, refills: true },
+      ],
+      warnings: [expect.stringContaining("only customers with OVO Premier can pay it")],
+    });
+    await expect(of({ amount: "0" })).rejects.toThrow(/^amount: must be above 0/);
   });
 });
 

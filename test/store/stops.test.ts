@@ -72,7 +72,9 @@ describe("what a decision sees", () => {
       stop: null,
     });
     const binding = await storeBinding(db, of);
-    await db.query(`update subscriptions set collection_hold = true`);
+    await db.query(
+      `update subscriptions set collection_hold = true, hold_owner = 'finance', hold_reason = 'asked'`,
+    );
     expect(await factsOf(db, id)).toMatchObject({
       subscription: { collectionHold: true },
       binding: { id: binding, state: "active" },

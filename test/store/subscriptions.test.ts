@@ -31,7 +31,13 @@ const DUE = { state: "active", nextInvoiceAt: NOON } as const;
 async function routesAt(now = NOON) {
   const db = await roomsDatabase();
   await db.begin((tx) => setTurnedClock(tx, now));
-  const tools = { db, clock: turnedClock, billingZone: "Asia/Jakarta", windowFrom: "08:00" };
+  const tools = {
+    db,
+    clock: turnedClock,
+    billingZone: "Asia/Jakarta",
+    windowFrom: "08:00",
+    minCharge: 10_000,
+  };
   return { db, routes: subscriptionRoutes(tools) };
 }
 
@@ -75,7 +81,12 @@ describe("claiming due subscriptions", () => {
     const db = await roomsDatabase();
     const { id } = await storeSubscription(db, "a", DUE);
     const { id: over } = await storeSubscription(db, "b", DUE);
-    const still = { lastOpenedOn: "2027-03-10", credit: rupiah(500), endedAt: null, endReason: null };
+    const carried = {
+      credit: rupiah(500),
+      rollover: rupiah(4_000),
+      countedFrom: { on: "2027-04-10", index: 1 },
+    };
+    const still = { lastOpenedOn: "2027-03-10", ...carried, endedAt: null, endReason: null };
     await db.begin((tx) =>
       saveSchedules(tx, [
         { ...still, id, state: "active", nextIndex: 1, nextInvoiceAt: at("2027-04-10T01:00:00Z") },
@@ -93,10 +104,17 @@ describe("claiming due subscriptions", () => {
     expect(await db.begin((tx) => claimDueSubscriptions(tx, NOON, 10))).toEqual([]);
     const [next, ...none] = await db.begin((tx) => claimDueSubscriptions(tx, at("2027-04-10T01:00:00Z"), 10));
     expect(none).toEqual([]);
-    expect(next).toMatchObject({ id, nextIndex: 1, lastOpenedOn: "2027-03-10", credit: 500 });
-    expect(await viewOf(db, "b")).toMatchObject({
+    expect(next).toMatchObject({
+      id,
+      nextIndex: 1,
+      lastOpenedOn: "2027-03-10",
+      credit: 500,
+      rollover: 4_000,
+    });
+    expect(next?.terms.countedFrom).toEqual({ on: "2027-04-10", index: 1 });
+    expect((await viewOf(db, "b")).subscription).toMatchObject({
+      state: "completed",
       endReason: "all billed",
-      subscription: { state: "completed" },
     });
   });
 });
@@ -256,7 +274,7 @@ describe("POST /subscriptions", () => {
       next_invoice_on: "2027-03-24",
       next_amount: 25_548,
     });
-    expect(await post({ reference: "s2", billing_day: 24, cycles: 2 })).toMatchObject({
+    expect(await post({ reference: "s2", billing_day: 24, cycles: 2, allow_second: true })).toMatchObject({
       billing_day: 24,
       cycles: 2,
       next_amount: 99_000,

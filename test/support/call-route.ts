@@ -5,6 +5,7 @@ type Call = {
   readonly params?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly query?: unknown;
+  readonly dryRun?: boolean;
 };
 
 /** Calls a room's route as the HTTP door does, parsing first; errors are thrown and not rendered. */
@@ -12,7 +13,7 @@ export async function call(
   routes: readonly ApiRoute[],
   method: ApiRoute["method"],
   path: string,
-  { params = {}, body, query = {} }: Call = {},
+  { params = {}, body, query = {}, dryRun = false }: Call = {},
 ): Promise<Record<string, unknown>> {
   const route = routes.find((candidate) => candidate.method === method && candidate.path === path);
   if (route === undefined) throw new Error(`no route ${method} ${path}`);
@@ -21,6 +22,7 @@ export async function call(
     body: parse(route.body, body) as never,
     query: parse(route.query, query) as never,
     actor: { name: "sari", role: "admin" as const },
+    dryRun,
   };
   return (await route.run(parsed)) as Record<string, unknown>;
 }

@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import { DateTime } from "luxon";
 import { onTestFinished } from "vitest";
 import { type House, openHouse } from "../../src/app/house.ts";
-import { openDoors } from "../../src/app/server.ts";
+import { apiRoutes, openDoors } from "../../src/app/server.ts";
 import { merchant } from "../../src/app/simulator-command.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
 import { collector } from "../../src/invoices/collect.flow.ts";
@@ -10,6 +10,7 @@ import type { CollectTools } from "../../src/invoices/collect-tools.ts";
 import type { DeliveryId, InvoiceId, RefundId } from "../../src/kernel/ids.ts";
 import type { Instant } from "../../src/kernel/time.ts";
 import { deliveryHandler } from "../../src/notifications/handle.flow.ts";
+import type { ApiRoute } from "../../src/platform/api-route.ts";
 import { setTurnedClock } from "../../src/platform/clock.ts";
 import { loadConfig } from "../../src/platform/config.ts";
 import { freePort } from "../../src/platform/embedded/server.ts";
@@ -18,6 +19,7 @@ import { openLogger } from "../../src/platform/logger.ts";
 import { newEncryptionKey } from "../../src/platform/secrets.ts";
 import { giveBack } from "../../src/refunds/give-back.flow.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/simulator.ts";
+import { checkAnswer } from "./answers.ts";
 import { dropDatabase, freshDatabaseUrl } from "./db.ts";
 import { CLIENT, merchant as ours, gateway as theirs } from "./gateway-calls.ts";
 import { beat, live, moveClocks, settle } from "./hand-bell.ts";
@@ -137,7 +139,7 @@ export async function buildHouse(options: Options = {}): Promise<TestHouse> {
     return ids.length + refunds.length + deliveries;
   };
   const home = { house, simulator, answer };
-  const request = apiOf(() => doors);
+  const request = apiOf(() => doors, apiRoutes(house));
   return {
     house,
     simulator,
@@ -239,7 +241,8 @@ function proxyOf(real: Gateway, methods: () => Proxy): Gateway {
   };
 }
 
-function apiOf(doors: () => HttpServer): TestHouse["request"] {
+/** Every good answer of every story must be what its route says it answers. */
+function apiOf(doors: () => HttpServer, routes: readonly ApiRoute[]): TestHouse["request"] {
   return async (method, path, body, headers = {}) => {
     const response = await fetch(`${doors().url}/api/v1${path}`, {
       method,
@@ -250,6 +253,8 @@ function apiOf(doors: () => HttpServer): TestHouse["request"] {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, json: (await response.json()) as Json };
+    const json = (await response.json()) as Json;
+    if (response.ok) checkAnswer(routes, method, path, json);
+    return { status: response.status, json };
   };
 }

@@ -45,6 +45,7 @@ export function aPlan(more: Partial<Plan> = {}): Plan {
     cycles: null,
     dunningPolicy: null,
     createdAt: NOON,
+    archivedAt: null,
     ...more,
   };
 }
@@ -56,7 +57,14 @@ export async function storePlan(
 ): Promise<{ plan: Plan; price: PlanVersion }> {
   const plan = aPlan(more);
   const id = randomUuid() as PlanVersionId;
-  const price = { id, planId: plan.id, amount: rupiah(99_000), effectiveOn: "2027-01-01", createdAt: NOON };
+  const price = {
+    id,
+    planId: plan.id,
+    amount: rupiah(99_000),
+    taxBasisPoints: null,
+    effectiveOn: "2027-01-01",
+    createdAt: NOON,
+  };
   return db.begin(async (tx) => {
     await insertPlan(tx, plan);
     return { plan, price: await insertPlanVersion(tx, price) };
@@ -136,13 +144,22 @@ export async function storeSubscription(
     nextIndex: 0,
     nextInvoiceAt: null,
     lastOpenedOn: null,
-    collectionHold: false,
     credit: rupiah(0),
+    rollover: rupiah(0),
+    catchUpPolicy: null,
+    hold: null,
+    pausedAt: more.state === "paused" ? NOON : null,
+    resumesOn: null,
+    cancelAtPeriodEnd: false,
+    endedAt: null,
+    endReason: null,
     ...more,
     terms: {
       startOn: "2027-03-10",
       interval: { unit: "month", count: 1 },
       billingDay: null,
+      alignment: "anniversary",
+      billingMonth: null,
       trialEndsOn: null,
       endsOn: null,
       cycles: null,

@@ -22,7 +22,7 @@ function sum(n: number, amount: number): Sum {
 }
 
 function row(term: TermRow["term"], n: number, amount: number, more: Partial<TermRow> = {}): TermRow {
-  return { period: "2027-01-05", term, failed: false, ...sum(n, amount), ...more };
+  return { period: "2027-01-05", term, failed: false, byHand: false, ...sum(n, amount), ...more };
 }
 
 const ROWS: readonly TermRow[] = [
@@ -33,7 +33,7 @@ const ROWS: readonly TermRow[] = [
 ];
 
 function collection(invoiced: Sum = sum(14, 2_471_567)): Report {
-  return collectionReport(HEAD, { rows: ROWS, invoiced, grouping: "day" });
+  return collectionReport(HEAD, { rows: ROWS, invoiced, paidByHand: sum(0, 0), grouping: "day" });
 }
 
 function failure(more: Partial<FailureRow>): FailureRow {
@@ -74,7 +74,12 @@ describe("the table", () => {
 
   it("shows shares in per cent, and a dash where there is nothing to divide by", () => {
     expect(renderReport(collection(), "table")).toMatch(/first-try success +71\.4 % +40\.1 %/);
-    const empty = collectionReport(HEAD, { rows: [], invoiced: sum(0, 0), grouping: "day" });
+    const empty = collectionReport(HEAD, {
+      rows: [],
+      invoiced: sum(0, 0),
+      paidByHand: sum(0, 0),
+      grouping: "day",
+    });
     expect(renderReport(empty, "table")).toMatch(/first-try success +- +-/);
     expect(ties(empty)).toBe(true);
   });
