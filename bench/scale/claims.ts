@@ -109,11 +109,12 @@ async function leaseAll(house: House, ids: readonly InvoiceId[]): Promise<void> 
   }
 }
 
-/** As if they had been paid: the next wave must not find them. */
+/** As if they had been paid, and their days given back: the next wave must not find them, and bills the same days. */
 async function settle(client: pg.Client, ids: readonly InvoiceId[]): Promise<void> {
   await client.query(
     `update invoices
-        set state = 'paid', paid_at = now(), closed_at = now(), next_action_at = null, leased_until = null
+        set state = 'paid', paid_at = now(), closed_at = now(), next_action_at = null, leased_until = null,
+            cut_on = period_start
       where id = any($1::uuid[])`,
     [ids],
   );

@@ -70,9 +70,9 @@ const INSERTS: readonly (readonly [string, string])[] = [
   [
     "invoices",
     `insert into invoices (id, subscription_id, customer_id, plan_version_id, period_index, period_start, period_end,
-            bills_on, amount, state, lease_no, requests_used, created_at, paid_at, closed_at)
+            cut_on, bills_on, amount, state, lease_no, requests_used, created_at, paid_at, closed_at)
      select ${idOf("invoices", "i")}, ${idOf("subscriptions", "i")}, ${idOf("customers", "i")}, ${VERSION}, 0, ${STARTED},
-            (${STARTED} + interval '1 month')::date, ${STARTED}, ${PRICE}, 'paid', 1, 1, (${STARTED} ${AT_EIGHT},
+            (${STARTED} + interval '1 month')::date, ${STARTED}, ${STARTED}, ${PRICE}, 'paid', 1, 1, (${STARTED} ${AT_EIGHT},
             (${STARTED} ${AT_EIGHT}, (${STARTED} ${AT_EIGHT}
        from generate_series($1::int, $2::int) as i`,
   ],
@@ -129,13 +129,14 @@ export function scatter(size: number, count: number, round: number): Scatter {
   return { first: 1 + (round % stride), stride, count };
 }
 
-/** Makes these subscriptions due, all at once. */
+/** Makes these subscriptions due, all at once: their next period begins today, and what is billed was cut before. */
 export async function makeDue(client: pg.Client, { first, stride, count }: Scatter): Promise<void> {
   // A scan of the whole table would read everything into memory that a claim is to find cold.
   await client.query(`set enable_seqscan = off`);
   const { rowCount } = await client.query(
     `update subscriptions
-        set next_invoice_at = now() - interval '1 minute'
+        set next_invoice_at = now() - interval '1 minute', counted_from_on = ${TODAY}, counted_from_index = next_index,
+            last_opened_on = null
       where id in (select ${idOf("subscriptions", NTH)} from generate_series(0, $3::int - 1) as n)`,
     [first, stride, count],
   );
