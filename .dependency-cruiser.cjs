@@ -15,6 +15,7 @@ const ROOMS = [
   "reconciliation",
   "events",
   "reports",
+  "invariants",
   "scheduler",
   "console",
   "app",

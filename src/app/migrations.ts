@@ -15,6 +15,7 @@ import { CreateManualPayments1796000000017 } from "../../migrations/179600000001
 import { CompletePlans1796000000018 } from "../../migrations/1796000000018-complete-plans.ts";
 import { EraseCustomers1796000000020 } from "../../migrations/1796000000020-erase-customers.ts";
 import { CutBilledPeriods1796000000021 } from "../../migrations/1796000000021-cut-billed-periods.ts";
+import { CreateRuleChecks1796000000022 } from "../../migrations/1796000000022-create-rule-checks.ts";
 
 /** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   CompletePlans1796000000018,
   EraseCustomers1796000000020,
   CutBilledPeriods1796000000021,
+  CreateRuleChecks1796000000022,
 ] as const;

@@ -3,6 +3,7 @@ import { customerRoutes } from "../customers/customer.routes.ts";
 import { exceptionRoutes } from "../exceptions/exception.routes.ts";
 import { type FallbackToken, inboundKeys } from "../gateway/snap/inbound.ts";
 import { findOwnToken, tokenIssuer } from "../gateway/snap/own-token.store.ts";
+import { ruleAlarms } from "../invariants/nightly-check.flow.ts";
 import { billedSince } from "../invoices/billed-since.store.ts";
 import { byHandRoutes } from "../invoices/by-hand.routes.ts";
 import { catchUpRoutes } from "../invoices/catch-up.routes.ts";
@@ -54,6 +55,7 @@ export function openDoors(
     apiRoutes: routes,
     rawRoutes: [...gatewayRoutes(house), ...descriptionRoutes(routes)],
     readyChecks: readyChecks(house),
+    alarms: () => ruleAlarms(house.db),
   });
 }
 

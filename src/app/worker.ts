@@ -1,3 +1,5 @@
+import { checkNightly } from "../invariants/nightly-check.flow.ts";
+import { RULES } from "../invariants/rules.ts";
 import { dropOldCounts } from "../invoices/breaker.store.ts";
 import { collector } from "../invoices/collect.flow.ts";
 import { collectJob } from "../invoices/collect.job.ts";
@@ -25,6 +27,8 @@ const CONCURRENCY = 8;
 const LATE_BEATS = 3;
 const PURGE_EVERY_MS = 60_000;
 const PURGE_LIMIT = 1_000;
+/** Between two looks at whether the day's check of the rules is still to be made. */
+const CHECK_EVERY_MS = 60_000;
 
 export type RunningWorker = {
   /** Stops fetching, lets running pages end (at most `deadlineMs`), and closes; true when everything ended. */
@@ -64,11 +68,14 @@ export async function startWorker(house: House): Promise<RunningWorker> {
     await keepAnswering(house, bellWorker);
   });
   const stopPurge = every(PURGE_EVERY_MS, () => purge(house));
+  // Beside the beat, not in it: it reads for minutes where there are millions of rows, and nothing waits for it.
+  const stopChecks = every(CHECK_EVERY_MS, () => check(house));
   log.info({ event: "worker.started", queue: backend.kind, concurrency: CONCURRENCY });
   return {
     stop: async (deadlineMs) => {
       stopWatch();
       stopPurge();
+      stopChecks();
       const drained = await Promise.all([tickWorker.close(deadlineMs), bellWorker.close(deadlineMs)]);
       await ticks.close();
       log.info({ event: "worker.stopped", drained: drained.every(Boolean) });
@@ -145,5 +152,13 @@ async function purge({ db, log }: House): Promise<void> {
     await dropOldCounts(db);
   } catch (error) {
     log.warn({ event: "purge.failed", err: error });
+  }
+}
+
+async function check({ db, clock, log, config }: House): Promise<void> {
+  try {
+    await checkNightly({ db, clock, log, zone: config.billingZone, rules: RULES });
+  } catch (error) {
+    log.warn({ event: "rules.unchecked", err: error });
   }
 }

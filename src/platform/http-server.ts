@@ -40,6 +40,8 @@ export type HttpServerTools = ApiTools & {
   readonly port: number;
   readonly rawRoutes: readonly RawRoute[];
   readonly readyChecks: readonly ReadyCheck[];
+  /** What a person must see although the service works, a line each; `/readyz` names them and stays ready. */
+  readonly alarms?: () => Promise<readonly string[]>;
   /** How long a client may take to send a whole request; 10 s unless said. */
   readonly requestTimeoutMs?: number;
   /** How long callers are given to leave their connections before these are cut; 3 s unless said. */
@@ -177,9 +179,20 @@ function serveHealth(app: FastifyInstance, tools: HttpServerTools, traffic: Traf
     if (traffic.isLeaving()) return reply.code(503).send({ status: "not ready", failing: ["stopping"] });
     const results = await Promise.all(tools.readyChecks.map((check) => failureOf(check, tools.log)));
     const failing = results.filter((name) => name !== null);
-    if (failing.length === 0) return { status: "ready" };
+    if (failing.length === 0) return { status: "ready", ...(await alarmsOf(tools)) };
     return reply.code(503).send({ status: "not ready", failing });
   });
+}
+
+/** Callers that only look at the status are not told; those that read the body are, once there is something. */
+async function alarmsOf({ alarms, log }: HttpServerTools): Promise<{ alarms?: readonly string[] }> {
+  try {
+    const raised = (await alarms?.()) ?? [];
+    return raised.length === 0 ? {} : { alarms: raised };
+  } catch (error) {
+    log.warn({ event: "ready.alarms_unknown", err: error });
+    return { alarms: ["alarms cannot be read"] };
+  }
 }
 
 async function failureOf({ name, check }: ReadyCheck, log: Logger): Promise<string | null> {

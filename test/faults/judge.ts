@@ -1,5 +1,12 @@
 // The gateway's ledger decides. What Tagih believes is compared with it, in both directions.
+import { checkRules } from "../../src/invariants/check-rules.flow.ts";
+import { ledgerAgrees } from "../../src/invariants/ledger-agrees.store.ts";
+import { RULES } from "../../src/invariants/rules.ts";
+import { turnedClock } from "../../src/platform/clock.ts";
 import type { Arena } from "./arena.ts";
+
+/** A run ends between two beats: what is due by then may wait for the next. */
+const PATIENCE_MS = 3_600_000;
 
 export type Judgement = {
   readonly invoices: number;
@@ -19,6 +26,8 @@ export type Judgement = {
   readonly paidTwice: number;
   /** Due and never opened, open without a reason, or taken and not known to be paid. */
   readonly lost: number;
+  /** Rules of the house that do not hold, with what breaks them. */
+  readonly broken: readonly string[];
   readonly problems: readonly string[];
 };
 
@@ -86,8 +95,20 @@ export async function judge({ db, simulator }: Arena, expectedInvoices: number):
     movements: payments.length,
     paidTwice,
     lost,
+    broken: await breaks(db, payments),
     problems: problems.slice(0, 20),
   };
+}
+
+/** The rules of the house, and its own books against the gateway's. */
+async function breaks(
+  db: Arena["db"],
+  payments: readonly { readonly reference: string; readonly amount: number }[],
+): Promise<string[]> {
+  const now = await turnedClock.now(db);
+  const ledger = payments.map(({ reference, amount }) => ({ reference, amount: -amount }));
+  const broken = await checkRules(db, [ledgerAgrees(ledger), ...RULES], { now, patienceMs: PATIENCE_MS });
+  return broken.map(({ rule, subject, says }) => `${rule}: ${subject}: ${says}`);
 }
 
 /** Closed and as the ledger says, or before a person who is told why. */

@@ -30,6 +30,7 @@ export function promises(judgement: Judgement): Check[] {
       promise: "all are closed, or with a person who is told why",
       kept: judgement.open === judgement.withPerson,
     },
+    { promise: "every rule of the house holds", kept: judgement.broken.length === 0 },
   ];
 }
 

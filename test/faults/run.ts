@@ -40,6 +40,9 @@ const MODES = {
   large: { run: runLarge, workers: 4, invoices: 5_000, kills: 50 },
 } as const satisfies Record<string, Mode>;
 
+/** Enough to see what it is; the rest is more of it. */
+const MOST_TOLD = 20;
+
 function report({ judgement, told }: Outcome): void {
   const { invoices, paid, open, inReview, attempts, requests, inquiries, movements } = judgement;
   for (const line of told) console.log(line);
@@ -49,6 +52,8 @@ function report({ judgement, told }: Outcome): void {
   );
   console.log(`paid twice: ${judgement.paidTwice}, lost: ${judgement.lost}`);
   for (const problem of judgement.problems) console.log(`  ${problem}`);
+  console.log(`rules broken: ${judgement.broken.length}`);
+  for (const each of judgement.broken.slice(0, MOST_TOLD)) console.log(`  ${each}`);
 }
 
 const name = (["large", "lies", "outage", "rolling"] as const).find((each) => values[each]) ?? "short";

@@ -38,8 +38,8 @@ const SQL = {
   cancel: `update subscriptions set state = 'canceled', next_invoice_at = null, ended_at = now(), end_reason = 'asked'`,
   pause: `update subscriptions set state = 'paused', paused_at = now(), next_invoice_at = null`,
   hold: `update subscriptions set collection_hold = true, hold_owner = 'finance', hold_reason = 'asked'`,
-  void: `update invoices set state = 'void', closed_at = now(), next_action_at = null`,
-  writeOff: `update invoices set state = 'uncollectible', closed_at = now(), next_action_at = null`,
+  void: `update invoices set state = 'void', closed_at = now(), next_action_at = null, end_reason = 'asked'`,
+  writeOff: `update invoices set state = 'uncollectible', closed_at = now(), next_action_at = null, end_reason = 'asked'`,
   unlink: `update bindings set state = 'revoked', ended_at = now(), reason = 'asked'`,
 } as const;
 
@@ -333,7 +333,10 @@ it("a worker that died after writing its intent is healed by an inquiry, not by 
 it("an amount that changed while the balance was read is the amount that is charged", async () => {
   const home = await buildHouse();
   const customer = await dueInvoice(home);
-  duringBalance(home, () => home.query(`update invoices set amount = $1`, [AMOUNT - 9_000]));
+  duringBalance(home, async () => {
+    await home.query(`update invoice_lines set amount = $1`, [AMOUNT - 9_000]);
+    await home.query(`update invoices set amount = $1`, [AMOUNT - 9_000]);
+  });
   await home.live({ hours: 1 });
   expect(await story(home, customer.subscription)).toMatchObject({ state: "paid" });
   expect(home.simulator.ledger().map(({ amount }) => amount)).toEqual([-(AMOUNT - 9_000)]);

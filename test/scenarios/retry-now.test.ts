@@ -96,7 +96,8 @@ it("under a hold, a cancel or without a wallet a click says what stands in the w
   );
   expect(await click(home, id, "click-1")).toMatchObject({ status: 409 });
   await home.query(
-    `update subscriptions set collection_hold = false, hold_owner = null, hold_reason = null, state = 'canceled', next_invoice_at = null`,
+    `update subscriptions set collection_hold = false, hold_owner = null, hold_reason = null, state = 'canceled',
+            next_invoice_at = null, ended_at = now()`,
   );
   expect(await click(home, id, "click-2")).toMatchObject({ status: 409 });
   await home.query(`update bindings set state = 'revoked', reason = 'asked', ended_at = now()`);

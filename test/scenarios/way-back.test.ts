@@ -184,6 +184,13 @@ it.each([
 it("credit that a void invoice had used goes back, and its reissue uses what there is", async () => {
   const home = await buildHouse();
   const invoice = await inDunning(home);
+  const give = (amount: number) =>
+    home.query(
+      `insert into subscription_changes (subscription_id, kind, at, actor, details)
+       select id, 'credit_given', now(), 'sari', jsonb_build_object('amount', $1::int) from subscriptions`,
+      [amount],
+    );
+  await give(20_000);
   await home.query(`insert into invoice_lines (invoice_id, number, kind, amount, note)
                     select id, 2, 'credit', -20000, 'credit used' from invoices`);
   await home.query(`update invoices set amount = amount - 20000`);
@@ -193,6 +200,7 @@ it("credit that a void invoice had used goes back, and its reissue uses what the
   expect(await credit()).toBe("20000");
   expect((await story(home, invoice.subscription)).says.at(-1)).toContain("gave Rp 20.000 of credit back");
   // Somebody used some of it meanwhile.
+  await give(-15_000);
   await home.query(`update subscriptions set credit = 5000`);
   expect(await order(home, invoice, "reissue")).toMatchObject({
     status: 201,
@@ -250,11 +258,14 @@ it("with another unpaid invoice left the subscription stays unpaid", async () =>
   const invoice = await story(home, customer.subscription);
   await home.query(
     `insert into invoices (id, subscription_id, customer_id, plan_version_id, kind, period_index, period_start,
-            period_end, bills_on, amount, waiting_for, first_failed_at, created_at)
+            period_end, bills_on, amount, waiting_for, first_failed_at, dunning_step, created_at)
      select gen_random_uuid(), subscription_id, customer_id, plan_version_id, 'change', period_index + 1, period_start,
-            period_end, bills_on, amount, 'customer', first_failed_at, created_at
+            period_end, bills_on, amount, 'customer', first_failed_at, dunning_step, created_at
        from invoices where id = $1`,
     [invoice.id],
+  );
+  await home.query(
+    `insert into invoice_lines (invoice_id, number, kind, amount) select id, 1, 'period', amount from invoices where kind = 'change'`,
   );
   await order(home, invoice, "mark-paid");
   expect(await story(home, customer.subscription)).toMatchObject({ state: "paid", subscription: "unpaid" });

@@ -5,6 +5,8 @@ import { type House, openHouse } from "../../src/app/house.ts";
 import { apiRoutes, openDoors } from "../../src/app/server.ts";
 import { merchant } from "../../src/app/simulator-command.ts";
 import type { Gateway } from "../../src/gateway/gateway.ts";
+import { checkRules } from "../../src/invariants/check-rules.flow.ts";
+import { RULES } from "../../src/invariants/rules.ts";
 import { collector } from "../../src/invoices/collect.flow.ts";
 import type { CollectTools } from "../../src/invoices/collect-tools.ts";
 import type { DeliveryId, InvoiceId, RefundId } from "../../src/kernel/ids.ts";
@@ -45,7 +47,12 @@ type Options = {
   readonly timeoutMs?: number;
   /** Where the gateway is found, when something stands in front of the simulator. */
   readonly through?: (simulatorPort: number) => Promise<string>;
+  /** False where a story writes rows by hand that no house would write: then the rules are not asked at its end. */
+  readonly lawful?: boolean;
 };
+
+/** Stories end in the middle of things: what is due may wait, what was done must be right. */
+const PATIENCE_MS = 365 * 86_400_000;
 
 /** What the gateway's answers pass on their way to the collector: a story may let something happen in between. */
 type Proxy = Partial<Gateway>;
@@ -117,8 +124,10 @@ export async function buildHouse(options: Options = {}): Promise<TestHouse> {
   onTestFinished(async () => {
     await simulator.stop();
     await doors.close();
+    const broken = options.lawful === false ? [] : await breaks(house);
     await house.close();
     await dropDatabase(databaseUrl);
+    if (broken.length > 0) throw new Error(`rules are broken at the end of the story:\n${broken.join("\n")}`);
   });
   let proxied: Proxy = {};
   const gateway = proxyOf(house.collect.gateway, () => proxied);
@@ -174,6 +183,13 @@ export async function buildHouse(options: Options = {}): Promise<TestHouse> {
       doors = await openDoors(house, place);
     },
   };
+}
+
+/** Whatever a story told, the rules hold at its end. */
+async function breaks({ db, clock }: House): Promise<string[]> {
+  const now = await db.begin((tx) => clock.now(tx));
+  const broken = await checkRules(db, RULES, { now, patienceMs: PATIENCE_MS });
+  return broken.map(({ rule, subject, says }) => `${rule}: ${subject}: ${says}`);
 }
 
 function configFor(
