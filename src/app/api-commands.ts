@@ -118,8 +118,9 @@ function readTyped(schema: JsonSchema, typed: unknown): unknown {
   if (Array.isArray(typed)) return typed.map((one) => readTyped(itemsOf(schema), one));
   if (typeof typed !== "string") return typed;
   if (typed === "" && types.includes("null")) return null;
-  const isNumber = types.includes("integer") || types.includes("number");
-  if (isNumber && /^-?\d{1,15}(\.\d{1,6})?$/.test(typed)) return Number(typed);
+  // 99.000 is how ninety-nine thousand is written in Indonesia: read as a fraction it would be 99.
+  if (types.includes("integer") && /^-?\d{1,15}$/.test(typed)) return Number(typed);
+  if (types.includes("number") && /^-?\d{1,15}(\.\d{1,6})?$/.test(typed)) return Number(typed);
   if (types.includes("boolean") && /^(true|false)$/.test(typed)) return typed === "true";
   return types.includes("object") ? jsonOr(typed) : typed;
 }

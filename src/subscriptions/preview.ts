@@ -51,6 +51,11 @@ export function preview(input: z.output<typeof previewInput>): PreviewRow[] {
   return previewPeriods(terms, input.periods);
 }
 
+/** Digits only: 99.000 is ninety-nine thousand to whoever types it, and 99 to JavaScript. */
+function wholeOf(word: string | undefined): number {
+  return /^-?\d{1,15}$/.test(word ?? "") ? Number(word) : Number.NaN;
+}
+
 const NUMBERS = ["count", "billing_day", "billing_month", "trial_days", "cycles", "amount", "periods"];
 
 /**
@@ -61,10 +66,7 @@ export function previewInputFromText(
   words: Readonly<Record<string, string | undefined>>,
 ): z.output<typeof previewInput> {
   const given = Object.entries(words).filter(([, word]) => word !== undefined);
-  const values = given.map(([name, word]) => [
-    name,
-    NUMBERS.includes(name) ? Number(word || Number.NaN) : word,
-  ]);
+  const values = given.map(([name, word]) => [name, NUMBERS.includes(name) ? wholeOf(word) : word]);
   const parsed = previewInput.safeParse(Object.fromEntries(values));
   if (parsed.success) return parsed.data;
   const errors = parsed.error.issues.map(({ path, message }) => ({ field: path.join("."), message }));

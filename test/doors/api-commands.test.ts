@@ -60,7 +60,8 @@ test("bad input ends with 64 and one message that names the options", STORY, asy
     "plan",
     "create",
     "--amount",
-    "99000.5",
+    // Ninety-nine thousand in Indonesia, and 99 to JavaScript.
+    "99.000",
     "--interval",
     "fortnight",
     "--name",

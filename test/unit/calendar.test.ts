@@ -92,6 +92,8 @@ describe("what contradicts itself is refused, by field", () => {
     ["start=2027-01-10 interval=month trial_ends_on=2027-02-01 ends_on=2027-02-01", "ends_on"],
     ["start=2027-01-10 interval=month alignment=lunar", "alignment"],
     ["start=2027-01-10 interval=year billing_month=13", "billing_month"],
+    ["start=2027-01-10 interval=month amount=99.000", "amount"],
+    ["start=2027-01-10 interval=month periods=1e2", "periods"],
     ["start=2027-01-10 interval=month trial_ends_on=2027-02-30", "trial_ends_on"],
   ])("%s", (asked, field) => {
     expect(() => preview(previewInputFromText(words(asked)))).toThrow(InvalidError);
