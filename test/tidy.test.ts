@@ -65,6 +65,7 @@ const PLANTS: Readonly<Record<string, { readonly file: string; readonly imports:
   "rooms-go-down-from-reports": { file: "src/reports/a.ts", imports: "../invariants/low.ts" },
   "rooms-go-down-from-invariants": { file: "src/invariants/a.ts", imports: "../scheduler/low.ts" },
   "rooms-go-down-from-scheduler": { file: "src/scheduler/a.ts", imports: "../console/low.ts" },
+  "rooms-go-down-from-simulation": { file: "src/simulation/a.ts", imports: "../console/low.ts" },
   "rooms-go-down-from-console": { file: "src/console/a.ts", imports: "../app/low.ts" },
   "kernel-is-pure": { file: "src/kernel/b.ts", imports: "zod" },
   "simulator-stands-outside": { file: "src/simulator/a.ts", imports: "../gateway/low.ts" },

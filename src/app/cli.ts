@@ -4,6 +4,7 @@ import { CursorError } from "../platform/api-fields.ts";
 import { ConfigError } from "../platform/config.ts";
 import { embeddedStatus, stopEmbedded } from "../platform/embedded/embedded.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../reports/render-report.ts";
+import { FAULT_LEVELS } from "../simulation/population.ts";
 import { preview, previewInputFromText } from "../subscriptions/preview.ts";
 import { addApiCommands } from "./api-commands.ts";
 import {
@@ -18,6 +19,7 @@ import { demoCommand } from "./demo/demo.ts";
 import { type ImportFlags, importCommand } from "./import-command.ts";
 import { EMBEDDED_DIR } from "./process.ts";
 import { describedRoutes, runApiCommand } from "./run-api-command.ts";
+import { type SimulateFlags, simulateCommand } from "./simulate-command.ts";
 import { type SimulatorFlags, simulatorCommand } from "./simulator-command.ts";
 
 /** Exit codes: sysexits.h where it has one. */
@@ -67,6 +69,7 @@ function program(): Command {
     .action(async (options) => {
       process.exitCode = (await demoCommand(options)) ? EXIT.done : EXIT.badNews;
     });
+  addSimulate(tagih);
   addEmbedded(tagih);
   addReport(tagih);
   addPreview(tagih);
@@ -74,6 +77,22 @@ function program(): Command {
   tagih.commandsGroup("The API's commands (each has --help and --json):");
   addApiCommands(tagih, describedRoutes(), async (route, typed) => say(await runApiCommand(route, typed)));
   return tagih;
+}
+
+function addSimulate(tagih: Command): void {
+  tagih
+    .command("simulate")
+    .description("live months of billing in seconds, with everything going wrong on purpose")
+    .option("--subscriptions <n>", "how many", "100")
+    .option("--months <n>", "how long", "3")
+    .option("--seed <n>", "the same seed tells the same story", "1")
+    .addOption(new Option("--faults <level>", "what goes wrong").choices(FAULT_LEVELS).default("ordinary"))
+    .option("--workers <n>", "processes that collect", "2")
+    .option("--lenient", "the gateway takes the same reference twice, as a broken one would")
+    .option("--json", "one JSON document instead of tables")
+    .action(async (flags: SimulateFlags) => {
+      if (!(await simulateCommand(flags))) process.exitCode = EXIT.badNews;
+    });
 }
 
 function addEmbedded(tagih: Command): void {

@@ -3,6 +3,7 @@ import type { ActivateBindingTools } from "../customers/activate-binding.flow.ts
 import { customerTokens } from "../customers/customer-token.flow.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { snapGateway } from "../gateway/snap/gateway.ts";
+import type { Http } from "../gateway/snap/http.ts";
 import { collectJob } from "../invoices/collect.job.ts";
 import type { CollectTools, DecideTools } from "../invoices/collect-tools.ts";
 import { builtInPolicy, type DunningPolicy } from "../invoices/dunning.ts";
@@ -67,6 +68,9 @@ function policyOf(config: Config): DunningPolicy {
   });
 }
 
+/** The ends of a house that reach outside. */
+export type HouseParts = { readonly db: Database; readonly bells: BellQueue; readonly http: Http };
+
 /** Wires a process; without the configuration of a gateway whoever calls one is told what is missing. `databaseUrl` is resolved by the caller, because an embedded server has to be started first. */
 export async function openHouse(
   config: Config,
@@ -77,20 +81,22 @@ export async function openHouse(
     readonly log: Logger;
     /** The wire's time: real, unless our own simulator's clock is turned with ours. */
     readonly wireNow?: () => Instant;
+    /** What the simulation puts in the place of connections, sockets and the queue. */
+    readonly parts?: HouseParts;
   },
 ): Promise<House> {
-  const { log, databaseUrl } = options;
-  const db = await openHouseDatabase(databaseUrl, options.role);
+  const { log, databaseUrl, parts } = options;
+  const db = parts?.db ?? (await openHouseDatabase(databaseUrl, options.role));
   const clock = config.turnedClock ? turnedClock : systemClock;
   const policy = policyOf(config);
   const box = sealer(options.encryptionKeys);
   const backend = queueBackendOf(config, databaseUrl);
-  const bells = openQueue(backend, BELLS, log);
+  const bells = parts?.bells ?? openQueue(backend, BELLS, log);
   const wireNow = options.wireNow ?? realNow;
   const gateway =
     config.gateway === null
       ? noGateway
-      : wireGateway(config, config.gateway, { db, sealer: box, now: wireNow });
+      : wireGateway(config, config.gateway, { db, sealer: box, now: wireNow, http: parts?.http });
   const notFoundBlindMs = config.turnedClock ? BLIND_TIMEOUTS * config.gatewayTimeoutMs : 0;
   const decide = { db, clock, policy, log, notFoundBlindMs, minCharge: config.minCharge };
   const windowFrom = policy.window?.from ?? null;
@@ -158,7 +164,12 @@ function ringers(bells: BellQueue): Pick<House, "ringInvoices" | "ringRefunds" |
 function wireGateway(
   { publicUrl, gatewayTimeoutMs }: Config,
   { baseUrl, clientId, secretKey, privateKey }: GatewayConfig,
-  tools: { readonly db: Database; readonly sealer: Sealer; readonly now: () => Instant },
+  tools: {
+    readonly db: Database;
+    readonly sealer: Sealer;
+    readonly now: () => Instant;
+    readonly http: Http | undefined;
+  },
 ) {
   return snapGateway({
     ...tools,

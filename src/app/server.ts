@@ -94,7 +94,8 @@ export function apiRoutes(house: House): ApiRoute[] {
   ];
 }
 
-function gatewayRoutes(house: House): RawRoute[] {
+/** The routes that the gateway calls. */
+export function gatewayRoutes(house: House): RawRoute[] {
   const { db, clock, log, config, sealer } = house;
   const gateway = gatewayOf(config);
   return receiveRoutes({

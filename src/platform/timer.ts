@@ -1,7 +1,18 @@
+import { followedTime } from "./turned-time.ts";
+
 /** Waits in real time. Never used to decide anything about money. */
 export function sleep(ms: number): Promise<void> {
+  const turned = followedTime();
+  if (turned !== null) return turned.sleep(ms);
   return new Promise((resume) => {
     setTimeout(resume, ms);
+  });
+}
+
+/** Resolves when everything that can go on by itself has done so: one round of the event loop. */
+export function nextRound(): Promise<void> {
+  return new Promise((resume) => {
+    setImmediate(resume);
   });
 }
 

@@ -6,7 +6,7 @@ import { bindingEndpoint, unbindingEndpoint } from "./linking.ts";
 import { emit } from "./notifier.ts";
 import { paymentEndpoint } from "./payment.ts";
 import { refundEndpoint } from "./refund.ts";
-import { type Facts, PLAIN, type Plan, takePlan } from "./script.ts";
+import { type Facts, PLAIN, type Plan, parseScript, takePlan } from "./script.ts";
 import { customerTokenEndpoint, gatewayTokenEndpoint } from "./tokens.ts";
 import type { World } from "./world.ts";
 
@@ -54,7 +54,7 @@ export function answerRequest(world: World, endpoint: Endpoint, request: WireReq
   }
   const { call } = admission;
   const facts = { path: request.path, service: endpoint.service, ...endpoint.facts(world, call) };
-  const plan = takePlan(world.scripts, facts);
+  const plan = planFor(world, facts);
   if (plan.lost) {
     keepRecord(world, request, { answer: null, plan, facts });
     return { ...ending(world, { answer: answerWith("2000000"), notices: [] }, plan), answer: null };
@@ -65,6 +65,12 @@ export function answerRequest(world: World, endpoint: Endpoint, request: WireReq
   remember(world, call, answer);
   keepRecord(world, request, { answer, plan, facts });
   return ending(world, { ...outcome, answer }, plan);
+}
+
+function planFor({ scripts, chooses }: World, facts: Facts): Plan {
+  const told = takePlan(scripts, facts);
+  const chosen = told === PLAIN ? (chooses?.(facts) ?? null) : null;
+  return chosen === null ? told : parseScript({ match: {}, outcome: chosen }).plan(0);
 }
 
 function refuseAsTold(world: World, endpoint: Endpoint, call: Call, plan: Plan): Outcome {

@@ -93,7 +93,8 @@ function deliver(world: World, response: ServerResponse, { answer, plan }: Endin
   send(response, status, "application/json", writtenBody(answer.body, plan.answer));
 }
 
-function writtenBody(body: Answer["body"], sent: Plan["answer"]): string {
+/** The answer as it goes out: whole, cut, or with a key twice. */
+export function writtenBody(body: Answer["body"], sent: Plan["answer"]): string {
   const text = JSON.stringify(body);
   if (sent === "truncated") return text.slice(0, text.length >> 1);
   // Parsers keep the last of two equal keys; a careful reader believes neither.

@@ -89,7 +89,8 @@ export function finishPage(
 
 function pay(world: World, call: Call, plan: Plan): Outcome {
   const payment = newPayment(call, plan);
-  if (findPayment(world, payment.clientId, payment.reference) !== undefined) {
+  const isUsed = findPayment(world, payment.clientId, payment.reference) !== undefined;
+  if (isUsed && world.settings.acceptsTwice !== true) {
     return justAnswer(answerWith("4095401"));
   }
   if (payment.amount === 0) return justAnswer(answerWith("4045413"));

@@ -88,7 +88,8 @@ export type Simulator = {
   readonly stop: () => Promise<void>;
 };
 
-const DEFAULTS: Settings = {
+/** The plain gateway. */
+export const DEFAULTS: Settings = {
   notifyDelayMs: 0,
   latencyMs: 0,
   autoLink: false,
@@ -147,9 +148,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   return { ...handleOf(world, port), stopListening, listenAgain: () => listen(port), stop };
 }
 
-type Listening = Pick<Simulator, "stopListening" | "listenAgain" | "stop">;
+/** What only a simulator on a socket can do. */
+export type Listening = Pick<Simulator, "stopListening" | "listenAgain" | "stop">;
 
-function handleOf(world: World, port: number): Omit<Simulator, keyof Listening> {
+/** What a simulator can do whether or not it listens. */
+export function handleOf(world: World, port: number): Omit<Simulator, keyof Listening> {
   return {
     url: world.address.url,
     port,

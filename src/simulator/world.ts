@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { Agent } from "undici";
 import type { Answer } from "./answer.ts";
-import type { Plan, Script } from "./script.ts";
+import type { Facts, Plan, Script } from "./script.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** A merchant as registered: its keys and where it wants to be told. */
@@ -152,6 +152,8 @@ export type Settings = {
   /** Only the body as sent may have been signed. */
   readonly strictSignature: boolean;
   readonly refunds: RefundSettings;
+  /** A reference that was used takes money again, as it would at a gateway that does not look. */
+  readonly acceptsTwice?: boolean | undefined;
 };
 
 /** What the merchant agreed about refunds. */
@@ -166,6 +168,13 @@ type RefundSettings = {
   readonly notice?: RefundNotice | undefined;
 };
 
+/** One POST to the merchant and what it answered; rejects when nothing came back. */
+export type Post = (
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+) => Promise<{ readonly httpStatus: number; readonly answer: string }>;
+
 /** All the simulator knows. Records are replaced, never changed in place. */
 export type World = {
   readonly settings: Settings;
@@ -173,6 +182,10 @@ export type World = {
   readonly privateKey: KeyObject;
   readonly publicKeyPem: string;
   readonly agent: Agent;
+  /** How a notification reaches the merchant, where that is not over a socket. */
+  readonly post?: Post | undefined;
+  /** Whoever it is says what a request meets, if it meets anything; scripts are asked first. */
+  readonly chooses?: ((facts: Facts) => string | null) | undefined;
   readonly merchants: Map<string, Merchant>;
   readonly wallets: Map<string, Wallet>;
   readonly links: Map<string, Link>;
@@ -209,7 +222,7 @@ export type World = {
 
 /** A world with nobody in it. */
 export function makeWorld(
-  given: Pick<World, "settings" | "clock" | "privateKey" | "publicKeyPem" | "agent">,
+  given: Pick<World, "settings" | "clock" | "privateKey" | "publicKeyPem" | "agent" | "post" | "chooses">,
 ): World {
   return {
     ...given,

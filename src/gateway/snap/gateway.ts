@@ -17,7 +17,7 @@ import type {
   Verdict,
 } from "../gateway.ts";
 import { type Reading, rawOf, readOutcome } from "./answers.ts";
-import { openHttp } from "./http.ts";
+import { type Http, openHttp } from "./http.ts";
 import { type Line, readSigned, sendOnce } from "./line.ts";
 import { ownTokens } from "./own-token.flow.ts";
 import { type TokenSealer, tokenIssuer } from "./own-token.store.ts";
@@ -50,6 +50,8 @@ type SnapTools = {
   readonly privateKey: KeyObject;
   readonly returnUrls: ReturnUrls;
   readonly timeoutMs: number;
+  /** Another line than a socket, in the simulation. */
+  readonly http?: Http | undefined;
 };
 
 /** A token call is one small signature check there; while it runs every other caller waits. */
@@ -57,7 +59,7 @@ const TOKEN_TIMEOUT_MS = 10_000;
 
 /** OVO wallets over DOKU SNAP. `close` drops the connections; call it when nothing is on the wire. */
 export function snapGateway(tools: SnapTools): Gateway & { close(): Promise<void> } {
-  const http = openHttp(tools);
+  const http = tools.http ?? openHttp(tools);
   const us = { ...tools, secret: createSecretKey(tools.secretKey, "utf8") };
   const tokens = ownTokens({
     ...tools,
