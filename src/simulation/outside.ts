@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Outside } from "./stepper.ts";
 
 /** The calls of the platform's cryptography that run on threads of their own: nobody can say when they come back. */
@@ -14,12 +15,14 @@ export type WatchedOutside = Outside & {
 export function watchOutside(): WatchedOutside {
   const { subtle } = globalThis.crypto;
   const own = subtle as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>;
+  // What such work itself calls is not put behind it: a new connection proves who it is by the same cryptography.
+  const within = new AsyncLocalStorage<true>();
   let running = 0;
   let last: Promise<unknown> = Promise.resolve();
   const during: WatchedOutside["during"] = async (work) => {
     running += 1;
     const before = last;
-    const mine = work();
+    const mine = within.run(true, work);
     last = Promise.allSettled([before, mine]);
     try {
       // They come back in the order in which they left, however long each of them takes.
@@ -31,7 +34,8 @@ export function watchOutside(): WatchedOutside {
   };
   for (const name of CALLS) {
     const call = own[name]?.bind(subtle);
-    if (call !== undefined) own[name] = (...given) => during(() => call(...given));
+    if (call !== undefined)
+      own[name] = (...given) => (within.getStore() === true ? call(...given) : during(() => call(...given)));
   }
   return {
     during,
