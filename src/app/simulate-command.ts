@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { loadConfig } from "../platform/config.ts";
 import { type Database, openDatabase } from "../platform/database.ts";
 import { openEmbedded } from "../platform/embedded/embedded.ts";
 import { openLogger } from "../platform/logger.ts";
-import { publicPemOf } from "../platform/pem.ts";
+import { privatePemOf, publicPemOf } from "../platform/pem.ts";
 import { newEncryptionKey } from "../platform/secrets.ts";
 import { isWhole, type LifeOrder, type SimulationOutcome } from "../simulation/outcome.ts";
 import { FAULT_LEVELS, type FaultLevel } from "../simulation/population.ts";
@@ -43,6 +43,7 @@ export async function simulateCommand(flags: SimulateFlags): Promise<boolean> {
   chmodSync(dir, 0o755);
   const embedded = await openEmbedded({ dir, role: "simulate", durable: false });
   try {
+    await prepareSimulation(embedded.url);
     const outcome = await simulateOn(embedded.url, order, progressOn(process.stderr));
     process.stdout.write(`${flags.json === true ? JSON.stringify(outcome) : renderLife(outcome)}\n`);
     return isWhole(outcome);
@@ -63,13 +64,12 @@ function progressOn(screen: NodeJS.WriteStream): Parameters<typeof simulate>[2] 
   };
 }
 
-/** Lives on a database of its own at `url`: empty, or a copy of one on which nobody has lived yet. */
+/** Lives on a database of its own at `url`: prepared, or a copy of one that was, and nobody has lived there yet. */
 export async function simulateOn(
   url: string,
   order: LifeOrder,
   progress: Parameters<typeof simulate>[2] = () => {},
 ): Promise<SimulationOutcome> {
-  await prepareSimulation(url);
   const db = await openHouseDatabase(url, "simulate", CONNECTIONS);
   const watch = await openHouseDatabase(url, "simulate-watch", 2);
   try {
@@ -80,7 +80,7 @@ export async function simulateOn(
   }
 }
 
-/** Makes the tables for a life at `url`; safe to repeat, and a database that was prepared may be copied. */
+/** Makes the tables for a life at `url`, an empty database; one that was prepared may be copied. */
 export async function prepareSimulation(url: string): Promise<void> {
   await layTime(url);
   await migrate(url);
@@ -110,8 +110,7 @@ async function layTime(url: string): Promise<void> {
 function groundOf(url: string, db: Database, watch: Database): Ground {
   const ours = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const theirs = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const pem = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();
-  const gatewayKeyPem = pem(theirs.privateKey);
+  const gatewayKeyPem = privatePemOf(theirs.privateKey);
   const config = loadConfig(
     {
       DATABASE_URL: url,
@@ -119,7 +118,7 @@ function groundOf(url: string, db: Database, watch: Database): Ground {
       DOKU_BASE_URL: PUBLIC_URL,
       DOKU_CLIENT_ID: CLIENT_ID,
       DOKU_SECRET_KEY: SECRET,
-      DOKU_PRIVATE_KEY: pem(ours.privateKey),
+      DOKU_PRIVATE_KEY: privatePemOf(ours.privateKey),
       DOKU_PUBLIC_KEY: publicPemOf(theirs.privateKey),
       GATEWAY_RATE_PER_SECOND: "100000",
       TAGIH_ENCRYPTION_KEY: newEncryptionKey("simulate"),
@@ -144,7 +143,8 @@ function groundOf(url: string, db: Database, watch: Database): Ground {
 
 const MOST_SUBSCRIPTIONS = 1_000_000;
 
-function orderOf(flags: SimulateFlags): LifeOrder {
+/** Reads what is typed; throws `InvalidError` naming the flag. */
+export function orderOf(flags: SimulateFlags): LifeOrder {
   const faults = FAULT_LEVELS.find((level) => level === flags.faults);
   if (faults === undefined)
     throw new InvalidError(`--faults: must be ${FAULT_LEVELS.join(", ")}`, { usage: true });

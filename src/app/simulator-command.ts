@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidError } from "../kernel/errors.ts";
 import { loadConfig } from "../platform/config.ts";
-import { publicPemOf } from "../platform/pem.ts";
+import { privatePemOf, publicPemOf } from "../platform/pem.ts";
 import { startSimulator } from "../simulator/simulator.ts";
 import { EMBEDDED_DIR, untilToldToStop } from "./process.ts";
 
@@ -39,7 +39,7 @@ function ownKey(): { readonly privatePem: string; readonly publicPem: string; re
   if (!existsSync(file)) {
     mkdirSync(EMBEDDED_DIR, { recursive: true });
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-    writeFileSync(file, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+    writeFileSync(file, privatePemOf(privateKey), { mode: 0o600 });
   }
   const privatePem = readFileSync(file, "utf8");
   const publicPem = publicPemOf(privatePem);

@@ -18,11 +18,14 @@ export function invoiceId(
   return uuidV5(`${subscriptionId}/${kind}/${periodIndex}/${issueNumber}`, NAMESPACE) as InvoiceId;
 }
 
+/** Length of the part of a reference that names the invoice; a hyphen and the attempt's number follow. */
+export const INVOICE_LETTERS = 26;
+
 /** Our reference on the wire: 26 characters of the invoice id, a hyphen, the attempt number; at most 32. */
 export function attemptReference(id: InvoiceId, attemptNumber: number): Reference {
   let value = uuidBytes(id).reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   let text = "";
-  for (let digit = 0; digit < 26; digit += 1) {
+  for (let digit = 0; digit < INVOICE_LETTERS; digit += 1) {
     text = CROCKFORD.charAt(Number(value & 31n)) + text;
     value >>= 5n;
   }

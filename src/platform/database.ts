@@ -89,7 +89,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   };
 }
 
-async function withRetries<T>(work: () => Promise<T>): Promise<T> {
+/** Runs `work` again, after a little while, when PostgreSQL refused it for another's sake. */
+export async function withRetries<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work();

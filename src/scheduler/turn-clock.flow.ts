@@ -4,8 +4,7 @@ import { readTurnedClock, setTurnedClock } from "../platform/clock.ts";
 import type { Database } from "../platform/database.ts";
 import { monotonicMs } from "../platform/real-time.ts";
 import { sleep } from "../platform/timer.ts";
-import { nextInterruptionEnds } from "../subscriptions/interruption.store.ts";
-import { wakeAt } from "../subscriptions/wake-at.ts";
+import { interruptionEnds } from "../subscriptions/interruption-ends.flow.ts";
 import { findInFlight, findNextDue } from "./in-flight.store.ts";
 
 export type TurnTools = {
@@ -77,8 +76,7 @@ export async function stepWhenIdle(tools: TurnTools, companion: Companion, until
     if ((await companion.busy()) || (await whatIsInFlight(tools)).length > 0) return { kind: "busy" };
     const now = await readTurnedClock(tx);
     const planned = [await findNextDue(tx), await companion.nextEventAt()].filter((time) => time !== null);
-    const ends = (await nextInterruptionEnds(tx)).map(({ endsOn, zone }) => wakeAt(endsOn, zone, null));
-    const times = [...planned, ...ends];
+    const times = [...planned, ...(await interruptionEnds(tx))];
     const [next] = times.sort((a, b) => a.toMillis() - b.toMillis());
     // What is already due is for the workers: the clock waits for them.
     if (now !== null && next !== undefined && next <= now) return { kind: "busy" };

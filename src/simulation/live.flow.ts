@@ -1,14 +1,13 @@
 import { DateTime } from "luxon";
 import type { Instant } from "../kernel/time.ts";
 import { unreachable } from "../kernel/unreachable.ts";
-import { nextInterruptionEnds } from "../subscriptions/interruption.store.ts";
-import { wakeAt } from "../subscriptions/wake-at.ts";
+import { interruptionEnds } from "../subscriptions/interruption-ends.flow.ts";
 import { caller, fulfil, linkWallet } from "./act.flow.ts";
 import { type Happening, happeningsOf, type Wish } from "./happenings.ts";
 import { beat } from "./installation.flow.ts";
 import { findNextMoment } from "./outcome.store.ts";
 import { type Person, PLANS, populationOf, type SimulatedSubscription } from "./population.ts";
-import { note, type Town } from "./town.flow.ts";
+import { note, someWorker, type Town } from "./town.flow.ts";
 
 const ZONE = "Asia/Jakarta";
 /** The first morning: a Friday, and the first of a month. */
@@ -155,10 +154,8 @@ async function settleMoment(town: Town): Promise<number | null> {
   for (let beats = 0; ; beats += 1) {
     const nowMs = agenda.nowMs();
     const next = (await findNextMoment(ground.db))?.toMillis() ?? null;
-    const ends = (await ground.db.begin((tx) => nextInterruptionEnds(tx))).map(({ endsOn, zone }) =>
-      wakeAt(endsOn, zone, null).toMillis(),
-    );
-    const due = Math.min(next ?? Number.POSITIVE_INFINITY, ...ends);
+    const ends = await ground.db.begin((tx) => interruptionEnds(tx));
+    const due = Math.min(next ?? Number.POSITIVE_INFINITY, ...ends.map((end) => end.toMillis()));
     if (due > nowMs) {
       town.stalls = 0;
       return Number.isFinite(due) ? due : null;
@@ -167,8 +164,7 @@ async function settleMoment(town: Town): Promise<number | null> {
       town.stalls += 1;
       return nowMs + Math.min(TICK_MS * 2 ** (town.stalls - 1), LONGEST_TICK_MS);
     }
-    const living = town.workers.filter(({ actor }) => actor.alive);
-    const worker = living[Math.floor(town.lots() * living.length)];
+    const worker = someWorker(town);
     if (worker === undefined) return nowMs + TICK_MS;
     void stepper.start(worker.actor, () => beat(worker)).catch((error: unknown) => note(town, error));
     await stepper.drain();

@@ -30,40 +30,46 @@ export type MonthOutcome = {
   readonly amount: number;
 };
 
-/** What a simulated life came to. Money is whole rupiah; seconds are real. */
-export type SimulationOutcome = LifeOrder & {
-  readonly invoices: number;
-  readonly paid: number;
-  readonly paid_first_try: number;
-  readonly recovered: number;
-  readonly declined: number;
-  readonly in_dunning: number;
-  /** Invoices for which the gateway's ledger shows more than one payment that nobody gave back. */
-  readonly double_charges: number;
-  /** Things that were left undone, or money that nobody knows of: found by a rule. */
-  readonly lost: number;
-  readonly digest: string;
-  readonly seconds: number;
-  readonly days: number;
-  readonly steps: number;
+/** What is counted while a life is lived. */
+export type LifeCounts = {
   /** Processes that died, and that stood still for a while. */
-  readonly deaths: number;
-  readonly sleeps: number;
-  readonly deadlocks: number;
+  deaths: number;
+  sleeps: number;
+  deadlocks: number;
   /** Payments that left without a committed request row, or without a lease that ran. */
-  readonly unwritten_sends: number;
-  readonly unleased_sends: number;
+  unwritten_sends: number;
+  unleased_sends: number;
   /** News that PostgreSQL would not take. */
-  readonly refused_evidence: number;
+  refused_evidence: number;
   /** What people had the merchant do, and what was refused to them. */
-  readonly wishes: number;
-  readonly refusals: number;
-  /** Failures of bells, beats and calls that are no answer to anybody, by their words. */
-  readonly surprises: Readonly<Record<string, number>>;
-  readonly by_month: readonly MonthOutcome[];
-  /** The first rule that broke, where one did. */
-  readonly broken: Break | null;
+  wishes: number;
+  refusals: number;
 };
+
+/** The sums of all months. */
+type Totals = Pick<
+  MonthOutcome,
+  "invoices" | "paid" | "paid_first_try" | "recovered" | "declined" | "in_dunning"
+>;
+
+/** What a simulated life came to. Money is whole rupiah; seconds are real. */
+export type SimulationOutcome = LifeOrder &
+  Totals &
+  Readonly<LifeCounts> & {
+    /** Invoices for which the gateway's ledger shows more than one payment that nobody gave back. */
+    readonly double_charges: number;
+    /** Things that were left undone, or money that nobody knows of: found by a rule. */
+    readonly lost: number;
+    readonly digest: string;
+    readonly seconds: number;
+    readonly days: number;
+    readonly steps: number;
+    /** Failures of bells, beats and calls that are no answer to anybody, by their words. */
+    readonly surprises: Readonly<Record<string, number>>;
+    readonly by_month: readonly MonthOutcome[];
+    /** The first rule that broke, where one did. */
+    readonly broken: Break | null;
+  };
 
 /** The first break of a life, with everything that is known about it. */
 export type Break = Broken & {

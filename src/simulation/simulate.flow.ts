@@ -2,6 +2,7 @@ import { DateTime } from "luxon";
 import { checkRules } from "../invariants/check-rules.flow.ts";
 import { ledgerAgrees } from "../invariants/ledger-agrees.store.ts";
 import { RULES } from "../invariants/rules.ts";
+import { INVOICE_LETTERS } from "../invoices/reference.ts";
 import type { Instant } from "../kernel/time.ts";
 import { dayAt, FIRST_DAY, liveUntil, planMonth, settlePeople } from "./live.flow.ts";
 import { findMonths, findOutcome, tellStory } from "./outcome.store.ts";
@@ -103,21 +104,11 @@ async function outcomeOf(
     seconds: Math.round(seconds * 10) / 10,
     days,
     steps: stepper.count(),
-    deaths: counts.deaths,
-    sleeps: counts.sleeps,
-    deadlocks: counts.deadlocks,
-    unwritten_sends: counts.unwritten,
-    unleased_sends: counts.unleased,
-    refused_evidence: counts.refusedEvidence,
-    wishes: counts.wishes,
-    refusals: counts.refusals,
+    ...counts,
     surprises: Object.fromEntries(surprises),
     broken,
   };
 }
-
-/** Length of the part of a reference that names the invoice; the number of the attempt follows. */
-const INVOICE_LETTERS = 26;
 
 function countDoubles({ gateway }: Town): number {
   const times = new Map<string, number>();

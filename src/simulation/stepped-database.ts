@@ -1,6 +1,4 @@
-import { type Database, sqlState, type Tx } from "../platform/database.ts";
-import { randomDigits } from "../platform/random.ts";
-import { sleep } from "../platform/timer.ts";
+import { type Database, type Tx, withRetries } from "../platform/database.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import type { Actor, Stepper } from "./stepper.ts";
 
@@ -33,9 +31,6 @@ type House = {
   readonly options: SteppedDatabaseOptions;
 };
 
-/** Tries of a transaction that PostgreSQL refused for another's sake; as many as the product's own. */
-const TRIES = 5;
-
 /** The database of the simulated processes: the real one, whose every use is a step of the stepper. */
 export function steppedDatabase(real: Database, stepper: Stepper, options: SteppedDatabaseOptions): Database {
   const house = { real, stepper, options };
@@ -50,22 +45,14 @@ export function steppedDatabase(real: Database, stepper: Stepper, options: Stepp
   return {
     ...real,
     close,
-    begin: (work) => beginWithRetries(house, work),
-    query: (sql, parameters) => beginWithRetries(house, (tx) => tx.query(sql, parameters)) as never,
+    begin: (work) => begin(house, work),
+    query: (sql, parameters) => begin(house, (tx) => tx.query(sql, parameters)) as never,
   };
 }
 
-async function beginWithRetries<T>(house: House, work: (tx: Tx) => Promise<T>): Promise<T> {
+async function begin<T>(house: House, work: (tx: Tx) => Promise<T>): Promise<T> {
   const actor = house.stepper.current();
-  if (actor === null) return house.real.begin(work);
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await beginOnce(house, actor, work);
-    } catch (error) {
-      if (tries >= TRIES || !["40P01", "40001"].includes(sqlState(error) ?? "")) throw error;
-      await sleep(Number(randomDigits(2)) * tries);
-    }
-  }
+  return actor === null ? house.real.begin(work) : withRetries(() => beginOnce(house, actor, work));
 }
 
 /** One transaction as it stands between its flow and PostgreSQL. */

@@ -13,7 +13,7 @@ import { type Process, type SimulatedHouse, type SimulatedParts, startProcess } 
 import { answerBell, memoryBells } from "./memory-bells.ts";
 import { beginningWhen, type Mishaps, mishapsOf } from "./mishaps.ts";
 import { findSend } from "./outcome.store.ts";
-import type { LifeOrder } from "./outcome.ts";
+import type { LifeCounts, LifeOrder } from "./outcome.ts";
 import { type WatchedOutside, watchOutside } from "./outside.ts";
 import { steppedDatabase } from "./stepped-database.ts";
 import { type Actor, makeStepper, type Stepper } from "./stepper.ts";
@@ -53,16 +53,7 @@ export type Town = {
   readonly surprises: Map<string, number>;
   /** The end of the line in which people wait for what they wish. */
   wishes: Promise<void>;
-  readonly counts: {
-    deaths: number;
-    sleeps: number;
-    refusals: number;
-    wishes: number;
-    deadlocks: number;
-    unwritten: number;
-    unleased: number;
-    refusedEvidence: number;
-  };
+  readonly counts: LifeCounts;
   close(): void;
 };
 
@@ -80,15 +71,15 @@ export async function buildTown(order: LifeOrder, ground: Ground, startMs: numbe
   const agenda = makeAgenda(startMs, seed);
   const mishaps = beginningWhen(() => agenda.nowMs() > startMs, mishapsOf(seed, faults));
   const outside = watchOutside();
-  const counts = {
+  const counts: LifeCounts = {
     deaths: 0,
     sleeps: 0,
-    refusals: 0,
-    wishes: 0,
     deadlocks: 0,
-    unwritten: 0,
-    unleased: 0,
-    refusedEvidence: 0,
+    unwritten_sends: 0,
+    unleased_sends: 0,
+    refused_evidence: 0,
+    wishes: 0,
+    refusals: 0,
   };
   const surprises = new Map<string, number>();
   const fine = faults === "hostile";
@@ -172,7 +163,7 @@ function openProcess(town: Town, name: string): Promise<Process> {
 function countFailure({ counts }: Town, error: unknown): void {
   if (sqlState(error) === "40P01") counts.deadlocks += 1;
   const table = (error as { readonly table?: unknown } | null)?.table;
-  if (table === "evidence" || table === "refund_evidence") counts.refusedEvidence += 1;
+  if (table === "evidence" || table === "refund_evidence") counts.refused_evidence += 1;
 }
 
 /** Leases that were taken before the clocks were set end by another time than their holders count. */
@@ -183,15 +174,20 @@ async function watchSend(town: Town, path: string, externalId: string): Promise<
   const { ground, order, counts } = town;
   if (order.faults !== "hostile" || !path.endsWith("/payment-host-to-host")) return;
   const sends = await town.outside.during(() => findSend(ground.watch, externalId));
-  if (sends === null) counts.unwritten += 1;
+  if (sends === null) counts.unwritten_sends += 1;
   else if (sends.kind === "recurring" && !sends.leased && !town.agenda.steppedWithin(SHORTEST_OLD_LEASE_MS))
-    counts.unleased += 1;
+    counts.unleased_sends += 1;
+}
+
+/** One of the workers that live, drawn by lot. */
+export function someWorker({ workers, lots }: Town): Process | undefined {
+  const living = workers.filter(({ actor }) => actor.alive);
+  return living[Math.floor(lots() * living.length)];
 }
 
 /** Some worker that lives takes the bell. */
 function answerLater(town: Town, job: string, data: object): void {
-  const living = town.workers.filter(({ actor }) => actor.alive);
-  const worker = living[Math.floor(town.lots() * living.length)];
+  const worker = someWorker(town);
   if (worker === undefined) return;
   void town.stepper.start(worker.actor, () =>
     answerBell(worker.handlers, { job, data }, (error) => note(town, error)),

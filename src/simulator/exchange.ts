@@ -34,6 +34,30 @@ export type Ending = {
   readonly afterwards: () => void;
 };
 
+/** What its sender sees of an ending: an answer as it goes out, nothing at all, or a broken connection. */
+export type WrittenEnding =
+  | { readonly status: number; readonly type: "application/json" | "text/html"; readonly text: string }
+  | "silence"
+  | "reset";
+
+/** An ending the way its script says: whole, broken, or not at all. */
+export function writtenEnding({ answer, plan }: Ending): WrittenEnding {
+  if (plan.answer === "silence") return "silence";
+  if (plan.answer === "reset" || answer === null) return "reset";
+  if (plan.answer === "html")
+    return { status: 502, type: "text/html", text: "<html><body><h1>502 Bad Gateway</h1></body></html>" };
+  const status = plan.answer === "replayed" ? 409 : answer.status;
+  return { status, type: "application/json", text: writtenBody(answer.body, plan.answer) };
+}
+
+/** The body as it goes out: whole, cut, or with a key twice. */
+function writtenBody(body: Answer["body"], sent: Plan["answer"]): string {
+  const text = JSON.stringify(body);
+  if (sent === "truncated") return text.slice(0, text.length >> 1);
+  // Parsers keep the last of two equal keys; a careful reader believes neither.
+  return sent === "duplicate-keys" ? text.replace("{", '{"responseCode":"5005400",') : text;
+}
+
 const KEPT_HEADERS = [
   "x-timestamp",
   "x-client-key",

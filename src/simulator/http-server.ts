@@ -1,11 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { sleep } from "../platform/timer.ts";
-import type { Answer } from "./answer.ts";
 import { control } from "./control.ts";
 import type { Endpoint, WireRequest } from "./endpoint.ts";
-import { answerRequest, ENDPOINTS, type Ending } from "./exchange.ts";
+import { answerRequest, ENDPOINTS, type Ending, writtenEnding } from "./exchange.ts";
 import { showPage } from "./pages.ts";
-import type { Plan } from "./script.ts";
 import { wireTime } from "./wire-time.ts";
 import type { World } from "./world.ts";
 
@@ -77,28 +75,16 @@ async function exchange(
 }
 
 /** Sends the answer the way its script says: whole, broken, or not at all. */
-function deliver(world: World, response: ServerResponse, { answer, plan }: Ending): void {
+function deliver(world: World, response: ServerResponse, ending: Ending): void {
+  const written = writtenEnding(ending);
   // Silent: the caller's own time-out ends it.
-  if (plan.answer === "silence") return;
-  if (plan.answer === "reset" || answer === null) {
+  if (written === "silence") return;
+  if (written === "reset") {
     response.socket?.resetAndDestroy();
     return;
   }
-  if (plan.answer === "html") {
-    send(response, 502, "text/html", "<html><body><h1>502 Bad Gateway</h1></body></html>");
-    return;
-  }
-  response.setHeader("X-TIMESTAMP", wireTime(world.clock.now()));
-  const status = plan.answer === "replayed" ? 409 : answer.status;
-  send(response, status, "application/json", writtenBody(answer.body, plan.answer));
-}
-
-/** The answer as it goes out: whole, cut, or with a key twice. */
-export function writtenBody(body: Answer["body"], sent: Plan["answer"]): string {
-  const text = JSON.stringify(body);
-  if (sent === "truncated") return text.slice(0, text.length >> 1);
-  // Parsers keep the last of two equal keys; a careful reader believes neither.
-  return sent === "duplicate-keys" ? text.replace("{", '{"responseCode":"5005400",') : text;
+  if (written.type === "application/json") response.setHeader("X-TIMESTAMP", wireTime(world.clock.now()));
+  send(response, written.status, written.type, written.text);
 }
 
 function send(response: ServerResponse, status: number, type: string, text: string): void {

@@ -2,8 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import { Agent } from "undici";
 import { publicPemOf } from "../platform/pem.ts";
 import type { WireRequest } from "./endpoint.ts";
-import { answerRequest, ENDPOINTS } from "./exchange.ts";
-import { writtenBody } from "./http-server.ts";
+import { answerRequest, ENDPOINTS, writtenEnding } from "./exchange.ts";
 import { findPayment, finishPage } from "./payment.ts";
 import type { Facts } from "./script.ts";
 import { DEFAULTS, handleOf, type Listening, type Simulator } from "./simulator.ts";
@@ -64,14 +63,9 @@ export function simulatorInProcess(options: {
       const ending = answerRequest(world, endpoint, request);
       await ending.before();
       ending.afterwards();
-      const { answer, plan } = ending;
-      if (plan.answer === "silence") return { kind: "silence" };
-      if (plan.answer === "reset" || answer === null) return { kind: "reset" };
-      const { slowMs } = plan;
-      if (plan.answer === "html")
-        return { kind: "answer", status: 502, text: "<html><body>502</body></html>", slowMs };
-      const status = plan.answer === "replayed" ? 409 : answer.status;
-      return { kind: "answer", status, text: writtenBody(answer.body, plan.answer), slowMs };
+      const written = writtenEnding(ending);
+      if (typeof written === "string") return { kind: written };
+      return { kind: "answer", status: written.status, text: written.text, slowMs: ending.plan.slowMs };
     },
   };
 }

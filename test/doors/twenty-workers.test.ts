@@ -17,6 +17,7 @@ import type { Instant } from "../../src/kernel/time.ts";
 import { setTurnedClock } from "../../src/platform/clock.ts";
 import { loadConfig } from "../../src/platform/config.ts";
 import { freePort } from "../../src/platform/embedded/server.ts";
+import { privatePemOf } from "../../src/platform/pem.ts";
 import { newEncryptionKey } from "../../src/platform/secrets.ts";
 import { until } from "../../src/platform/timer.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/simulator.ts";
@@ -84,7 +85,7 @@ async function buildStage(): Promise<Stage> {
     DOKU_BASE_URL: simulator.url,
     DOKU_CLIENT_ID: CLIENT,
     DOKU_SECRET_KEY: SECRET,
-    DOKU_PRIVATE_KEY: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    DOKU_PRIVATE_KEY: privatePemOf(keys.privateKey),
     DOKU_PUBLIC_KEY: simulator.publicKeyPem,
     TAGIH_API_KEYS: `test:admin:${API_KEY}`,
     TAGIH_ENCRYPTION_KEY: newEncryptionKey("test"),

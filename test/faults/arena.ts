@@ -11,7 +11,7 @@ import type { Instant } from "../../src/kernel/time.ts";
 import { setTurnedClock } from "../../src/platform/clock.ts";
 import type { Database } from "../../src/platform/database.ts";
 import { freePort } from "../../src/platform/embedded/server.ts";
-import { publicPemOf } from "../../src/platform/pem.ts";
+import { privatePemOf, publicPemOf } from "../../src/platform/pem.ts";
 import {
   BELLS,
   type BellQueue,
@@ -156,7 +156,7 @@ function environment(
     DOKU_BASE_URL: simulator.url,
     DOKU_CLIENT_ID: CLIENT_ID,
     DOKU_SECRET_KEY: SECRET,
-    DOKU_PRIVATE_KEY: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    DOKU_PRIVATE_KEY: privatePemOf(keys.privateKey),
     DOKU_PUBLIC_KEY: simulator.publicKeyPem,
     TAGIH_API_KEYS: `faults:admin:${API_KEY}`,
     TAGIH_ENCRYPTION_KEY: newEncryptionKey("faults"),

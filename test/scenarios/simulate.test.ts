@@ -1,21 +1,12 @@
-import pg from "pg";
-import { expect, inject, it } from "vitest";
-import { simulateOn } from "../../src/app/simulate-command.ts";
+import { expect, it } from "vitest";
+import { prepareSimulation, simulateOn } from "../../src/app/simulate-command.ts";
 import { isWhole, type LifeOrder, type SimulationOutcome } from "../../src/simulation/outcome.ts";
 import { renderLife } from "../../src/simulation/render-life.ts";
-import { dropDatabase } from "../support/db.ts";
-
-let made = 0;
+import { dropDatabase, newDatabaseUrl } from "../support/db.ts";
 
 /** One life on an empty database: its tables must be made while the server's clock is the turned one. */
 async function live(order: Partial<LifeOrder>): Promise<SimulationOutcome> {
-  made += 1;
-  const name = `life_${process.pid}_${made}`;
-  const client = new pg.Client({ connectionString: inject("serverUrl") });
-  await client.connect();
-  await client.query(`create database ${name}`);
-  await client.end();
-  const url = inject("serverUrl").replace(/\/tagih$/, `/${name}`);
+  const url = await newDatabaseUrl();
   const plain = {
     seed: 7,
     subscriptions: 20,
@@ -25,6 +16,7 @@ async function live(order: Partial<LifeOrder>): Promise<SimulationOutcome> {
     lenient: false,
   } as const;
   try {
+    await prepareSimulation(url);
     return await simulateOn(url, { ...plain, ...order });
   } finally {
     await dropDatabase(url);

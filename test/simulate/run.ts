@@ -3,11 +3,10 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
-import pg from "pg";
-import { prepareSimulation, simulateOn } from "../../src/app/simulate-command.ts";
+import { orderOf, prepareSimulation, simulateOn } from "../../src/app/simulate-command.ts";
 import { openEmbedded, stopEmbedded } from "../../src/platform/embedded/embedded.ts";
 import { commandOf, isWhole, type SimulationOutcome } from "../../src/simulation/outcome.ts";
-import { FAULT_LEVELS } from "../../src/simulation/population.ts";
+import { onServer } from "../support/on-server.ts";
 import { scratchFolder } from "../support/scratch.ts";
 
 const { values } = parseArgs({
@@ -74,16 +73,7 @@ async function liveSeeds(): Promise<void> {
 }
 
 async function lived(url: string, seed: number): Promise<object> {
-  const faults = FAULT_LEVELS.find((level) => level === values.faults) ?? "hostile";
-  const { subscriptions, months, workers } = values;
-  const order = {
-    seed,
-    faults,
-    subscriptions: Number(subscriptions),
-    months: Number(months),
-    workers: Number(workers),
-    lenient: values.lenient,
-  };
+  const order = orderOf({ ...values, seed: String(seed) });
   try {
     return await simulateOn(url, order);
   } catch (error) {
@@ -92,16 +82,6 @@ async function lived(url: string, seed: number): Promise<object> {
       repeat: commandOf(order),
       failed: error instanceof Error ? error.stack : String(error),
     };
-  }
-}
-
-async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
   }
 }
 

@@ -1,4 +1,3 @@
-import type { KeyObject } from "node:crypto";
 import { DateTime } from "luxon";
 import { onTestFinished } from "vitest";
 import { type House, openHouse } from "../../src/app/house.ts";
@@ -18,6 +17,7 @@ import { loadConfig } from "../../src/platform/config.ts";
 import { freePort } from "../../src/platform/embedded/server.ts";
 import type { HttpServer } from "../../src/platform/http-server.ts";
 import { openLogger } from "../../src/platform/logger.ts";
+import { privatePemOf } from "../../src/platform/pem.ts";
 import { newEncryptionKey } from "../../src/platform/secrets.ts";
 import { giveBack } from "../../src/refunds/give-back.flow.ts";
 import { type Simulator, startSimulator } from "../../src/simulator/simulator.ts";
@@ -27,7 +27,6 @@ import { CLIENT, merchant as ours, gateway as theirs } from "./gateway-calls.ts"
 import { beat, live, moveClocks, settle } from "./hand-bell.ts";
 
 // Making a key of 2048 bits takes longer than a whole story: one pair a process each for us and for the gateway.
-const pem = (key: KeyObject) => key.export({ type: "pkcs8", format: "pem" }).toString();
 const publicPem = ours.publicKey.export({ type: "spki", format: "pem" }).toString();
 
 /** What the gateway signs its calls with. */
@@ -93,7 +92,7 @@ type Reply = { readonly status: number; readonly json: Json };
 /** The whole house on a turned clock, with the simulator as its gateway. Bells are answered by hand: no worker runs. */
 export async function buildHouse(options: Options = {}): Promise<TestHouse> {
   const start = DateTime.fromISO(options.start ?? START, { zone: "utc" }) as Instant;
-  const privateKeyPem = pem(theirs.privateKey);
+  const privateKeyPem = privatePemOf(theirs.privateKey);
   const simulator = await startSimulator({ now: start, privateKeyPem });
   const port = await freePort();
   const databaseUrl = await freshDatabaseUrl();
@@ -207,7 +206,7 @@ function configFor(
       ...places,
       DOKU_CLIENT_ID: CLIENT,
       DOKU_SECRET_KEY: SECRET,
-      DOKU_PRIVATE_KEY: pem(ours.privateKey),
+      DOKU_PRIVATE_KEY: privatePemOf(ours.privateKey),
       TAGIH_API_KEYS: `sari:admin:${API_KEY}`,
       TAGIH_ENCRYPTION_KEY: newEncryptionKey("test"),
     },

@@ -10,7 +10,7 @@ import { findEmbedded, openEmbedded } from "../../platform/embedded/embedded.ts"
 import { freePort } from "../../platform/embedded/server.ts";
 import type { HttpServer } from "../../platform/http-server.ts";
 import { openLogger } from "../../platform/logger.ts";
-import { publicPemOf } from "../../platform/pem.ts";
+import { privatePemOf, publicPemOf } from "../../platform/pem.ts";
 import { migrateQueue } from "../../platform/queue.ts";
 import { randomHex } from "../../platform/random.ts";
 import { newEncryptionKey } from "../../platform/secrets.ts";
@@ -58,7 +58,7 @@ export async function buildStage(start: Instant): Promise<Stage> {
       DOKU_BASE_URL: simulator.url,
       DOKU_CLIENT_ID: CLIENT_ID,
       DOKU_SECRET_KEY: secretKey,
-      DOKU_PRIVATE_KEY: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      DOKU_PRIVATE_KEY: privatePemOf(keys.privateKey),
       DOKU_PUBLIC_KEY: simulator.publicKeyPem,
       TAGIH_API_KEYS: `demo:admin:${apiKey}`,
       TAGIH_ENCRYPTION_KEY: newEncryptionKey("demo"),
