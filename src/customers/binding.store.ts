@@ -37,6 +37,12 @@ export async function bindingById(tx: Tx, id: BindingId): Promise<Binding> {
   return binding;
 }
 
+/** Bindings by id; those that do not exist are missing from the map. */
+export async function bindingsById(tx: Tx, ids: readonly BindingId[]): Promise<Map<BindingId, Binding>> {
+  const bindings = await tx.manager.getRepository(bindingTable).findBy({ id: In([...ids]) });
+  return new Map(bindings.map((binding) => [binding.id, binding]));
+}
+
 /** The binding with its row held until the transaction ends. */
 export async function lockBinding(tx: Tx, id: BindingId): Promise<Binding> {
   await tx.query(`select id from bindings where id = $1 for no key update`, [id]);

@@ -7,7 +7,7 @@ import { coalesce } from "../platform/coalesce.ts";
 import type { Database, Tx } from "../platform/database.ts";
 import type { Sealer } from "../platform/secrets.ts";
 import { sleep } from "../platform/timer.ts";
-import { bindingById, lockBinding } from "./binding.store.ts";
+import { bindingsById, lockBinding } from "./binding.store.ts";
 import {
   afterRefusal,
   type Binding,
@@ -22,10 +22,10 @@ import {
   countActiveBindings,
   countSuspendedSince,
   findTokens,
-  leaseExchange,
-  releaseExchange,
+  leaseExchanges,
+  releaseExchanges,
   revokeBinding,
-  saveToken,
+  saveTokens,
   suspendBinding,
 } from "./token.store.ts";
 
@@ -50,15 +50,29 @@ export type TokenAnswer =
 /** `force`: the stored token was refused, so a new one is exchanged. */
 export type CustomerTokens = (id: BindingId, options?: { readonly force?: boolean }) => Promise<TokenAnswer>;
 
+/** The transactions of one process, each over a set of whatever arrives together. */
+type Sets = {
+  readonly stored: (id: BindingId) => Promise<TokenAnswer | null>;
+  readonly lease: (wanted: Wanted) => Promise<Look>;
+  readonly keep: (exchanged: Exchanged) => Promise<TokenAnswer>;
+};
+
+/** A page of collections asks for all its tokens at once; most of them are a month old. */
+const MAX_SET = 250;
+
 /**
  * Customer tokens of live bindings, stored sealed and exchanged when they are old. At most one exchange per binding
  * is on the wire: within the process by sharing it, between processes by a lease on the row.
  */
 export function customerTokens(tools: TokenTools): CustomerTokens {
-  const stored = coalesce(MAX_SET, (ids: readonly BindingId[]) => readStored(tools, ids));
+  const sets: Sets = {
+    stored: coalesce(MAX_SET, (ids) => readStored(tools, ids)),
+    lease: coalesce(MAX_SET, (wanted) => tools.db.begin((tx) => lookOrLease(tools, tx, wanted))),
+    keep: coalesce(MAX_SET, (exchanged) => tools.db.begin((tx) => keepTokens(tools, tx, exchanged))),
+  };
   const flying = new Map<string, Promise<TokenAnswer>>();
   const find = async (id: BindingId, force: boolean): Promise<TokenAnswer> =>
-    (force ? null : await stored(id)) ?? findToken(tools, id, force);
+    (force ? null : await sets.stored(id)) ?? findToken(tools, sets, id, force);
   return (id, { force = false } = {}) => {
     const key = `${id} ${force}`;
     const shared = flying.get(key);
@@ -68,9 +82,6 @@ export function customerTokens(tools: TokenTools): CustomerTokens {
     return flight;
   };
 }
-
-/** A page of collections asks for all its tokens at once, and nearly all of them are there. */
-const MAX_SET = 250;
 
 /** The token of each binding where the stored one will do, else null; in the order given. */
 async function readStored(
@@ -90,43 +101,54 @@ async function readStored(
 /** Another process's exchange takes a second; whoever waits longer comes back with its next step. */
 const WAIT = { everyMs: 50, times: 200 };
 
-async function findToken(tools: TokenTools, id: BindingId, force: boolean): Promise<TokenAnswer> {
+async function findToken(tools: TokenTools, sets: Sets, id: BindingId, force: boolean): Promise<TokenAnswer> {
   const since = force ? tools.wireNow() : null;
   for (let times = 0; times < WAIT.times; times += 1) {
-    const found = await tools.db.begin((tx) => lookOrLease(tools, tx, id, since));
-    if (found.kind === "exchange") return exchangeUnderLease(tools, found.binding);
+    const found = await sets.lease({ id, since });
+    if (found.kind === "exchange") return exchangeUnderLease(tools, sets, found.binding);
     if (found.kind !== "busy") return found;
     await sleep(WAIT.everyMs);
   }
   return { kind: "away", code: "exchange_busy", sent: false };
 }
 
+/** `since`: only a token exchanged after this moment will do. */
+type Wanted = { readonly id: BindingId; readonly since: Instant | null };
+
 type Look =
   | TokenAnswer
   | { readonly kind: "exchange"; readonly binding: Binding }
   | { readonly kind: "busy" };
 
-/** `since`: only a token exchanged after this moment will do. */
-async function lookOrLease(tools: TokenTools, tx: Tx, id: BindingId, since: Instant | null): Promise<Look> {
-  const found = await look(tools, tx, id, since);
-  if (found.kind !== "exchange") return found;
-  if (!(await leaseExchange(tx, id))) return { kind: "busy" };
-  // Another process may have exchanged between our look and our lease.
-  const again = await look(tools, tx, id, since);
-  if (again.kind !== "exchange") await releaseExchange(tx, id);
-  return again;
+/** The lease comes before the look: another process may just have exchanged, and then its token will do. */
+async function lookOrLease(tools: TokenTools, tx: Tx, wanted: readonly Wanted[]): Promise<Look[]> {
+  const ids = [...new Set(wanted.map(({ id }) => id))];
+  const leased = await leaseExchanges(tx, ids);
+  const bindings = await bindingsById(tx, ids);
+  const looks = wanted.map((each) => look(tools, bindings.get(each.id), each.since));
+  const exchanging = new Set(
+    wanted.filter((_, index) => looks[index]?.kind === "exchange").map(({ id }) => id),
+  );
+  await releaseExchanges(
+    tx,
+    [...leased].filter((id) => !exchanging.has(id)),
+  );
+  return looks.map((found, index) => {
+    const { id } = wanted[index] as Wanted;
+    // One who wants a new token and one who wants any may stand in the same set: the lease is for the first of them.
+    if (found.kind !== "exchange" || leased.delete(id)) return found;
+    return { kind: "busy" };
+  });
 }
 
 /** What the row says: a token that will do, no consent, or that an exchange is needed. */
-async function look(
+function look(
   { sealer, wireNow }: TokenTools,
-  tx: Tx,
-  id: BindingId,
+  binding: Binding | undefined,
   since: Instant | null,
-): Promise<Look> {
-  const binding = await bindingById(tx, id);
-  if (!isLive(binding)) return { kind: "revoked" };
-  const { customerToken, customerTokenAt } = binding;
+): TokenAnswer | { readonly kind: "exchange"; readonly binding: Binding } {
+  if (binding === undefined || !isLive(binding)) return { kind: "revoked" };
+  const { id, customerToken, customerTokenAt } = binding;
   const newEnough = since === null || (customerTokenAt !== null && customerTokenAt > since);
   if (customerToken === null || !newEnough || !tokenIsUsable(binding, wireNow()))
     return { kind: "exchange", binding };
@@ -135,12 +157,13 @@ async function look(
 }
 
 /** A crash in here leaves the lease to run out. */
-async function exchangeUnderLease(tools: TokenTools, binding: Binding): Promise<TokenAnswer> {
+async function exchangeUnderLease(tools: TokenTools, sets: Sets, binding: Binding): Promise<TokenAnswer> {
+  const { id } = binding;
   const answer = await exchangeSurely(tools, binding);
+  if (answer.kind === "token") return sets.keep({ id, token: answer });
   return tools.db.begin(async (tx) => {
-    if (answer.kind === "token") return keepToken(tools, tx, binding.id, answer);
-    await releaseExchange(tx, binding.id);
-    return answer.kind === "unauthorised" ? recordRefusal(tools, tx, binding.id) : answer;
+    await releaseExchanges(tx, [id]);
+    return answer.kind === "unauthorised" ? recordRefusal(tools, tx, id) : answer;
   });
 }
 
@@ -165,14 +188,19 @@ function usableRefreshToken({ sealer, wireNow }: TokenTools, binding: Binding): 
   return sealer.open(refreshToken, sealContext("refresh_token", id));
 }
 
-async function keepToken(
-  tools: TokenTools,
+type Exchanged = { readonly id: BindingId; readonly token: CustomerToken };
+
+async function keepTokens(
+  { sealer, wireNow }: TokenTools,
   tx: Tx,
-  id: BindingId,
-  token: CustomerToken,
-): Promise<TokenAnswer> {
-  const kept = await saveToken(tx, id, sealToken(tools.sealer, id, token, tools.wireNow()));
-  return kept ? { kind: "token", token: token.token, fresh: true } : { kind: "revoked" };
+  exchanged: readonly Exchanged[],
+): Promise<TokenAnswer[]> {
+  const at = wireNow();
+  const sealed = new Map(exchanged.map(({ id, token }) => [id, sealToken(sealer, id, token, at)]));
+  const kept = await saveTokens(tx, sealed);
+  return exchanged.map(({ id, token }) =>
+    kept.has(id) ? { kind: "token", token: token.token, fresh: true } : { kind: "revoked" },
+  );
 }
 
 async function recordRefusal({ clock }: TokenTools, tx: Tx, id: BindingId): Promise<TokenAnswer> {

@@ -34,19 +34,31 @@ export async function findTokens(tx: Tx, ids: readonly BindingId[]): Promise<Sto
   }));
 }
 
-/** Takes the sole right to exchange for this binding, unless somebody has it; real time, the database's clock. */
-export async function leaseExchange(tx: Tx, id: BindingId): Promise<boolean> {
-  const rows = await tx.query(
+/**
+ * Takes the sole right to exchange for each of these bindings that is live, unless somebody has it or holds the row;
+ * answers those for which it did. Real time, the database's clock.
+ */
+export async function leaseExchanges(tx: Tx, ids: readonly BindingId[]): Promise<Set<BindingId>> {
+  const rows = await tx.query<{ id: BindingId }>(
     `update bindings set exchange_leased_until = clock_timestamp() + $2::interval
-      where id = $1 and (exchange_leased_until is null or exchange_leased_until <= clock_timestamp())
+      where id in (select id from bindings
+                    where id = any($1::uuid[]) and state in ('active', 'suspended')
+                      and (exchange_leased_until is null or exchange_leased_until <= clock_timestamp())
+                    order by id limit $3 for no key update skip locked)
       returning id`,
-    [id, EXCHANGE_LEASE],
+    [ids, EXCHANGE_LEASE, ids.length],
   );
-  return rows.length === 1;
+  return new Set(rows.map(({ id }) => id));
 }
 
-export async function releaseExchange(tx: Tx, id: BindingId): Promise<void> {
-  await tx.query(`update bindings set exchange_leased_until = null where id = $1`, [id]);
+/** Gives the right back. */
+export async function releaseExchanges(tx: Tx, ids: readonly BindingId[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query(
+    `update bindings set exchange_leased_until = null
+      where id in (select id from bindings where id = any($1::uuid[]) order by id limit $2 for no key update)`,
+    [ids, ids.length],
+  );
 }
 
 /** Sealed texts; times of the wire. */
@@ -59,9 +71,12 @@ export type SealedToken = {
   readonly refreshExpiresAt: Instant | null;
 };
 
-/** Keeps a new token of a live binding and ends its suspension; false when it was revoked meanwhile. */
-export async function saveToken(tx: Tx, id: BindingId, token: SealedToken): Promise<boolean> {
-  return writeToken(tx, id, token, { from: ["active", "suspended"], activatedAt: null });
+/** Keeps new tokens of live bindings and ends their suspension; answers those that were not revoked meanwhile. */
+export async function saveTokens(
+  tx: Tx,
+  tokens: ReadonlyMap<BindingId, SealedToken>,
+): Promise<Set<BindingId>> {
+  return writeTokens(tx, tokens, { from: ["active", "suspended"], activatedAt: null });
 }
 
 /** The first token makes a binding active. Breaks a unique index when the wallet or the customer has another. */
@@ -71,35 +86,42 @@ export async function activateWithToken(
   token: SealedToken,
   now: Instant,
 ): Promise<boolean> {
-  return writeToken(tx, id, token, { from: ["pending", "expired", "failed"], activatedAt: now });
+  const from = ["pending", "expired", "failed"];
+  return (await writeTokens(tx, new Map([[id, token]]), { from, activatedAt: now })).has(id);
 }
 
-async function writeToken(
+async function writeTokens(
   tx: Tx,
-  id: BindingId,
-  token: SealedToken,
+  tokens: ReadonlyMap<BindingId, SealedToken>,
   { from, activatedAt }: { readonly from: readonly string[]; readonly activatedAt: Instant | null },
-): Promise<boolean> {
-  const rows = await tx.query(
-    `update bindings
-        set state = 'active', activated_at = coalesce(activated_at, $8), suspended_at = null, ended_at = null,
-            reason = null, exchange_leased_until = null, customer_token = $3, customer_token_at = $4,
-            customer_token_expires_at = $5, refresh_token = coalesce($6, refresh_token),
-            refresh_expires_at = case when $6::text is null then refresh_expires_at else $7 end
-      where id = $1 and state = any($2)
-      returning id`,
-    [
-      id,
-      from,
-      token.token,
-      token.at.toJSDate(),
-      token.expiresAt?.toJSDate() ?? null,
-      token.refreshToken,
-      token.refreshExpiresAt?.toJSDate() ?? null,
-      activatedAt?.toJSDate() ?? null,
-    ],
+): Promise<Set<BindingId>> {
+  const given = [...tokens].map(([id, token]) => ({
+    id,
+    token: token.token,
+    at: token.at.toISO(),
+    expires_at: token.expiresAt?.toISO() ?? null,
+    refresh_token: token.refreshToken,
+    refresh_expires_at: token.refreshExpiresAt?.toISO() ?? null,
+  }));
+  const rows = await tx.query<{ id: BindingId }>(
+    `with held as (
+       select id from bindings where id = any($2::uuid[]) and state = any($3)
+        order by id limit $5 for no key update
+     )
+     update bindings b
+        set state = 'active', activated_at = coalesce(b.activated_at, $4), suspended_at = null, ended_at = null,
+            reason = null, exchange_leased_until = null, customer_token = x.token, customer_token_at = x.at,
+            customer_token_expires_at = x.expires_at, refresh_token = coalesce(x.refresh_token, b.refresh_token),
+            refresh_expires_at = case when x.refresh_token is null then b.refresh_expires_at
+                                      else x.refresh_expires_at end
+       from held
+       join json_to_recordset($1::json) as x (id uuid, token text, at timestamptz, expires_at timestamptz,
+                                              refresh_token text, refresh_expires_at timestamptz) on x.id = held.id
+      where b.id = held.id
+      returning b.id`,
+    [JSON.stringify(given), [...tokens.keys()], from, activatedAt?.toJSDate() ?? null, tokens.size],
   );
-  return rows.length === 1;
+  return new Set(rows.map(({ id }) => id));
 }
 
 export async function suspendBinding(tx: Tx, id: BindingId, now: Instant): Promise<void> {

@@ -37,16 +37,23 @@ const INVOICE_COLUMNS = `id, subscription_id, customer_id, amount, bills_on::tex
 
 // "is true" keeps the plan on the primary key: the index of what is due would fit as well, and read all that is due.
 
-/** Locks those of `ids` that are due and that nobody holds, in id order; rows that another worker has are skipped. */
+/**
+ * Locks those of `ids` that are due and that nobody holds, in id order; rows that another worker has are skipped. One
+ * wallet is asked for one invoice at a time, oldest first: while an older one of the customer is due or being
+ * collected, the younger stays due for a later beat.
+ */
 export async function lockDueInvoices(tx: Tx, ids: readonly InvoiceId[], now: Instant): Promise<Invoice[]> {
   const rows = await tx.query<InvoiceRow>(
     `select ${INVOICE_COLUMNS}
-       from invoices
+       from invoices i
       where id = any($1::uuid[])
         and (next_action_at <= $2) is true
         and (leased_until is null or leased_until <= clock_timestamp())
+        and not exists (select from invoices o
+                         where o.customer_id = i.customer_id and o.state = 'open' and (o.next_action_at <= $2) is true
+                           and (o.bills_on, o.subscription_id, o.id) < (i.bills_on, i.subscription_id, i.id))
       order by id
-        for update skip locked`,
+        for update of i skip locked`,
     [ids, now.toJSDate()],
   );
   return rows.map(invoiceFromRow);

@@ -22,15 +22,17 @@ import { customerByReference, listCustomers } from "../../src/customers/customer
 import { phoneContext } from "../../src/customers/customer.ts";
 import {
   activateWithToken,
-  leaseExchange,
-  releaseExchange,
+  leaseExchanges,
+  releaseExchanges,
   revokeBinding,
-  saveToken,
+  type SealedToken,
+  saveTokens,
   suspendBinding,
 } from "../../src/customers/token.store.ts";
 import { ConflictError, NotFoundError } from "../../src/kernel/errors.ts";
 import type { BindingId } from "../../src/kernel/ids.ts";
 import { setTurnedClock, turnedClock } from "../../src/platform/clock.ts";
+import type { Tx } from "../../src/platform/database.ts";
 import { randomUuid } from "../../src/platform/random.ts";
 import { sealer } from "../../src/platform/secrets.ts";
 import { call } from "../support/call-route.ts";
@@ -246,11 +248,12 @@ describe("bindings in the database", () => {
   it("the first token activates, a later one ends a suspension, and none brings back what was revoked", async () => {
     const { db, of } = await ready();
     const id = await storeBinding(db, of, "pending");
-    expect(await db.begin((tx) => saveToken(tx, id, TOKEN))).toBe(false);
+    const save = async (tx: Tx, token: SealedToken) => (await saveTokens(tx, new Map([[id, token]]))).has(id);
+    expect(await db.begin((tx) => save(tx, TOKEN))).toBe(false);
     expect(await db.begin((tx) => activateWithToken(tx, id, TOKEN, NOON))).toBe(true);
     await db.begin((tx) => suspendBinding(tx, id, NOON));
-    expect(await db.begin((tx) => saveToken(tx, id, { ...TOKEN, refreshToken: "refresh" }))).toBe(true);
-    expect(await db.begin((tx) => saveToken(tx, id, TOKEN))).toBe(true);
+    expect(await db.begin((tx) => save(tx, { ...TOKEN, refreshToken: "refresh" }))).toBe(true);
+    expect(await db.begin((tx) => save(tx, TOKEN))).toBe(true);
     expect(await db.begin((tx) => bindingById(tx, id))).toMatchObject({
       state: "active",
       suspendedAt: null,
@@ -258,7 +261,7 @@ describe("bindings in the database", () => {
       refreshToken: "refresh",
     });
     await db.begin((tx) => revokeBinding(tx, id, { reason: "unlinked in the OVO app", at: NOON }));
-    expect(await db.begin((tx) => saveToken(tx, id, TOKEN))).toBe(false);
+    expect(await db.begin((tx) => save(tx, TOKEN))).toBe(false);
     expect(await db.begin((tx) => activateWithToken(tx, id, TOKEN, NOON))).toBe(false);
     expect(await db.begin((tx) => bindingById(tx, id))).toMatchObject({
       state: "revoked",
@@ -269,9 +272,9 @@ describe("bindings in the database", () => {
   it("the right to exchange is one process's until it is given back or runs out", async () => {
     const { db, of } = await ready();
     const id = await storeBinding(db, of);
-    const lease = () => db.begin((tx) => leaseExchange(tx, id));
+    const lease = async () => (await db.begin((tx) => leaseExchanges(tx, [id]))).has(id);
     expect([await lease(), await lease()]).toEqual([true, false]);
-    await db.begin((tx) => releaseExchange(tx, id));
+    await db.begin((tx) => releaseExchanges(tx, [id]));
     expect(await lease()).toBe(true);
     await db.query(`update bindings set exchange_leased_until = clock_timestamp()`);
     expect(await lease()).toBe(true);

@@ -127,10 +127,28 @@ describe("a worker is given", () => {
   test("only invoices that are due, in the order of their ids", async () => {
     const db = await emptyDatabase();
     const ids = await storeInvoices(db, 4);
+    await ofManyCustomers(db);
     await db.query(`update invoices set next_action_at = $2 where id = $1`, [ids[0], LATER.toJSDate()]);
     expect(await due(db, ids)).toEqual(ids.slice(1).sort());
     expect(await due(db, ids, LATER)).toEqual([...ids].sort());
     expect(await due(db, [])).toEqual([]);
+  });
+
+  test("of one customer's invoices the oldest, and the next one when that is neither due nor being collected", async () => {
+    const db = await emptyDatabase();
+    const ids = await storeInvoices(db, 2);
+    const [old = "", young] = ids;
+    await db.query(`update invoices set bills_on = bills_on - 1 where id = $1`, [old]);
+    expect(await due(db, ids)).toEqual([old]);
+    await change(db, old as InvoiceId, {}, { kind: "take", leaseMs: 60_000 });
+    expect(await due(db, ids)).toEqual([]);
+    await db.query(`update invoices set next_action_at = $2, leased_until = null where id = $1`, [
+      old,
+      LATER.toJSDate(),
+    ]);
+    expect(await due(db, ids)).toEqual([young]);
+    await ofManyCustomers(db);
+    expect(await due(db, ids, LATER)).toEqual([...ids].sort());
   });
 
   test("no invoice that another one has leased, until the lease is over", async () => {
@@ -145,6 +163,7 @@ describe("a worker is given", () => {
   test("no invoice that another transaction holds, and does not wait for it", async () => {
     const db = await emptyDatabase();
     const ids = await storeInvoices(db, 2);
+    await ofManyCustomers(db);
     const [held, free] = ids;
     const lock = `select id from invoices where id = $1 for update`;
     await whileLocked(db, lock, [held], async () => expect(await due(db, ids)).toEqual([free]));
@@ -327,6 +346,11 @@ test("a subscription is out of arrears when no open invoice of it is in dunning"
   expect(await without([good.id, late.id])).toEqual([good.id]);
   expect(await without([])).toEqual([]);
 });
+
+/** Gives each invoice a customer of its own: those of one customer are collected one after another. */
+async function ofManyCustomers(db: RoomsDatabase): Promise<void> {
+  await db.query(`update invoices set customer_id = gen_random_uuid()`);
+}
 
 async function storeInvoices(db: RoomsDatabase, count: number): Promise<InvoiceId[]> {
   const of = await activeSubscription(db, "many");
