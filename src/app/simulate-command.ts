@@ -43,7 +43,6 @@ export async function simulateCommand(flags: SimulateFlags): Promise<boolean> {
   chmodSync(dir, 0o755);
   const embedded = await openEmbedded({ dir, role: "simulate", durable: false });
   try {
-    await prepareSimulation(embedded.url);
     const outcome = await simulateOn(embedded.url, order, progressOn(process.stderr));
     process.stdout.write(`${flags.json === true ? JSON.stringify(outcome) : renderLife(outcome)}\n`);
     return isWhole(outcome);
@@ -64,12 +63,16 @@ function progressOn(screen: NodeJS.WriteStream): Parameters<typeof simulate>[2] 
   };
 }
 
-/** Lives on a database of its own at `url`: prepared, or a copy of one that was, and nobody has lived there yet. */
+/**
+ * Lives on a database of its own at `url`: empty, or a copy of one on which nobody has lived yet. A copy has the tables
+ * and not the database's own settings, by which the server's clock is the turned one: it is prepared again.
+ */
 export async function simulateOn(
   url: string,
   order: LifeOrder,
   progress: Parameters<typeof simulate>[2] = () => {},
 ): Promise<SimulationOutcome> {
+  await prepareSimulation(url);
   const db = await openHouseDatabase(url, "simulate", CONNECTIONS);
   const watch = await openHouseDatabase(url, "simulate-watch", 2);
   try {
@@ -80,7 +83,7 @@ export async function simulateOn(
   }
 }
 
-/** Makes the tables for a life at `url`, an empty database; one that was prepared may be copied. */
+/** Makes the tables for a life at `url`; safe to repeat, and a database that was prepared may be copied. */
 export async function prepareSimulation(url: string): Promise<void> {
   await layTime(url);
   await migrate(url);

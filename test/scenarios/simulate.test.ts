@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { prepareSimulation, simulateOn } from "../../src/app/simulate-command.ts";
+import { simulateOn } from "../../src/app/simulate-command.ts";
 import { isWhole, type LifeOrder, type SimulationOutcome } from "../../src/simulation/outcome.ts";
 import { renderLife } from "../../src/simulation/render-life.ts";
 import { dropDatabase, newDatabaseUrl } from "../support/db.ts";
@@ -16,7 +16,6 @@ async function live(order: Partial<LifeOrder>): Promise<SimulationOutcome> {
     lenient: false,
   } as const;
   try {
-    await prepareSimulation(url);
     return await simulateOn(url, { ...plain, ...order });
   } finally {
     await dropDatabase(url);
