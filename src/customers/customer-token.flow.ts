@@ -88,7 +88,7 @@ async function readStored(
   { db, sealer, wireNow }: TokenTools,
   ids: readonly BindingId[],
 ): Promise<(TokenAnswer | null)[]> {
-  const rows = new Map((await db.begin((tx) => findTokens(tx, ids))).map((row) => [row.id, row]));
+  const rows = new Map((await findTokens(db, ids)).map((row) => [row.id, row]));
   const now = wireNow();
   return ids.map((id) => {
     const row = rows.get(id);

@@ -1,6 +1,6 @@
 import type { BindingId } from "../kernel/ids.ts";
 import { type Instant, instantOrNull } from "../kernel/time.ts";
-import type { Tx } from "../platform/database.ts";
+import type { Queryable, Tx } from "../platform/database.ts";
 import type { Binding } from "./binding.ts";
 
 /** Four calls (exchange, own token, exchange, refresh) of 20 s each, and a little. */
@@ -13,12 +13,12 @@ export type StoredToken = Pick<
 >;
 
 /** The stored tokens of these bindings; those that are not there are left out. */
-export async function findTokens(tx: Tx, ids: readonly BindingId[]): Promise<StoredToken[]> {
+export async function findTokens(db: Queryable, ids: readonly BindingId[]): Promise<StoredToken[]> {
   type Row = Pick<StoredToken, "id" | "state" | "customerToken"> & {
     at: Date | null;
     expires_at: Date | null;
   };
-  const rows = await tx.query<Row>(
+  const rows = await db.query<Row>(
     `select id, state, customer_token as "customerToken", customer_token_at as at,
             customer_token_expires_at as expires_at
        from bindings

@@ -80,7 +80,7 @@ export function afterDecline(
 
 /** The day on which collecting by the ladder is over; the invoice then waits for the customer. */
 export function endsOn(policy: DunningPolicy, firstFailedAt: Instant): LocalDate {
-  return dayAfter(policy, firstFailedAt, policy.endAfterDays);
+  return firstFailedAt.setZone(policy.zone).plus({ days: policy.endAfterDays }).toISODate() as LocalDate;
 }
 
 function nextLadderDay(
@@ -90,10 +90,10 @@ function nextLadderDay(
   now: Instant,
 ): DunningStep {
   const today = localDateAt(now, policy.zone);
+  const first = firstFailedAt.setZone(policy.zone);
   const dates = policy.ladders[ladder]
-    .map((day) =>
-      day === "month" ? firstOfNextMonth(policy, firstFailedAt) : dayAfter(policy, firstFailedAt, day),
-    )
+    .map((day) => (day === "month" ? first.plus({ months: 1 }).startOf("month") : first.plus({ days: day })))
+    .map((day) => day.toISODate() as LocalDate)
     .sort();
   const next = dates.find((date) => date > today);
   if (next !== undefined) return { kind: "retry", at: openingOn(next, policy.window, policy.zone) };
@@ -101,12 +101,4 @@ function nextLadderDay(
   const end = endsOn(policy, firstFailedAt);
   if (end <= today) return { kind: "wait", waitingFor: "customer" };
   return { kind: "retry", at: openingOn(end, policy.window, policy.zone) };
-}
-
-function dayAfter(policy: DunningPolicy, from: Instant, days: number): LocalDate {
-  return from.setZone(policy.zone).plus({ days }).toISODate() as LocalDate;
-}
-
-function firstOfNextMonth(policy: DunningPolicy, from: Instant): LocalDate {
-  return from.setZone(policy.zone).plus({ months: 1 }).startOf("month").toISODate() as LocalDate;
 }

@@ -25,6 +25,8 @@ export type HandleTools = {
 
 /** Rows of one transaction, as in collecting. */
 const MAX_SET = 250;
+/** Exchanges that one bell has on the wire. */
+const BINDINGS_AT_ONCE = 8;
 
 /** Gives stored deliveries their effect. */
 export type DeliveryHandler = (ids: readonly DeliveryId[]) => Promise<void>;
@@ -46,9 +48,12 @@ export function deliveryHandler(tools: HandleTools): DeliveryHandler {
   };
   return async (ids) => {
     const rest = await Promise.all(ids.map((id) => orFail(id, () => settle(id))));
-    // They ask the gateway: one after another, and nobody else's payments wait for it.
-    for (const delivery of rest)
-      if (delivery !== null) await orFail(delivery.id, () => handleBinding(tools, delivery));
+    // They ask the gateway: a few at a time, and nobody else's payments wait for it.
+    const bindings = rest.filter((delivery) => delivery !== null).values();
+    const lane = async () => {
+      for (const delivery of bindings) await orFail(delivery.id, () => handleBinding(tools, delivery));
+    };
+    await Promise.all(Array.from({ length: BINDINGS_AT_ONCE }, lane));
   };
 }
 

@@ -46,7 +46,7 @@ const DEADLOCK_TRIES = 5;
  * Prepared statements keep their plan, and one made while a table was small would read all of it for every page when
  * it has grown. Pages are found by index, whatever the statistics say; those of foreign keys as well.
  */
-const PLAN_BY_INDEX = ["jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
+const PLAN_BY_INDEX = ["jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"]
   .map((setting) => `-c ${setting}=off`)
   .join(" ");
 
@@ -178,7 +178,7 @@ function failureOf(error: unknown): Failure | null {
 /** For the rest of a transaction that reads whole tables, such as a report: plans are PostgreSQL's own choice. */
 export async function planFreely(tx: Tx): Promise<void> {
   await tx.query(`select set_config(name, 'on', true) from unnest($1::text[]) as x (name)`, [
-    ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"],
+    ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "enable_material"],
   ]);
 }
 

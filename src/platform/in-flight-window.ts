@@ -8,6 +8,8 @@ export type WindowState = {
   readonly baseMs: number | null;
   /** Monotonic: calls that began before this cannot shrink the window again. */
   readonly shrunkAtMs: number;
+  /** Share of the latest calls that brought no usable answer, from 0 to 1. */
+  readonly badShare: number;
 };
 
 /** How one call ended, on the monotonic clock. */
@@ -29,6 +31,13 @@ const FIRST_WINDOW = 32;
 const LATE_FACTOR = 3;
 /** Below this a call is not late, whatever the factor: it may as well have waited for our own busy processor. */
 const LATE_ALLOWANCE_MS = 5_000;
+/** The share of bad calls is that of about so many of the latest. */
+const LATEST_CALLS = 16;
+/**
+ * Above this share the far end is strained. Of any gateway one call in a hundred gets lost, and that says nothing
+ * about its load: halved for each of them, a window would never hold more than a dozen.
+ */
+const BAD_SHARE = 1 / 8;
 /** The shortest latency is forgotten this slowly, so that a far end that became slower for good is learned. */
 const BASE_DRIFT = 1.001;
 
@@ -37,17 +46,22 @@ export const FRESH_WINDOW: WindowState = {
   probing: true,
   baseMs: null,
   shrunkAtMs: Number.NEGATIVE_INFINITY,
+  badShare: 0,
 };
 
 /**
- * The window after a call: additive growth, multiplicative shrinking, at most one step down a round trip. Refusals
- * for speed and calls without a usable answer halve it, lateness takes a tenth.
+ * The window after a call: additive growth, multiplicative shrinking, at most one step down a round trip. A refusal
+ * for speed halves it, and so do calls without a usable answer once they come close together; lateness takes a tenth.
  */
 export function afterCall(state: WindowState, call: FinishedCall): WindowState {
   const tookMs = call.endedAtMs - call.startedAtMs;
-  if (call.outcome !== "good") return shrink(state, call, 1 / 2);
+  if (call.outcome === "busy") return shrink(state, call, 1 / 2);
+  const isBad = call.outcome === "bad";
+  const badShare = state.badShare + ((isBad ? 1 : 0) - state.badShare) / LATEST_CALLS;
+  if (isBad)
+    return badShare > BAD_SHARE ? shrink({ ...state, badShare }, call, 1 / 2) : { ...state, badShare };
   const baseMs = state.baseMs === null ? tookMs : Math.min(tookMs, state.baseMs * BASE_DRIFT);
-  const known = { ...state, baseMs };
+  const known = { ...state, baseMs, badShare };
   if (tookMs > Math.max(LATE_FACTOR * baseMs, LATE_ALLOWANCE_MS)) return shrink(known, call, 9 / 10);
   if (!call.full) return known;
   return { ...known, size: Math.min(LARGEST_WINDOW, state.size + (state.probing ? 1 : 1 / state.size)) };

@@ -5,6 +5,7 @@ import { endInterruptions } from "../invoices/end-interruptions.flow.ts";
 import { findInvoicesToRing, type RingCursor } from "../invoices/invoice.store.ts";
 import { openDueInvoices } from "../invoices/open-invoices.flow.ts";
 import type { DeliveryId, InvoiceId, RefundId } from "../kernel/ids.ts";
+import type { Instant } from "../kernel/time.ts";
 import { findDeliveriesToRing } from "../notifications/inbox.store.ts";
 import { failpoint } from "../platform/failpoint.ts";
 import { findRefundsToRing } from "../refunds/refund-request.store.ts";
@@ -50,21 +51,15 @@ export async function tick(tools: TickTools): Promise<Beat> {
   // First, so that what goes on is opened by the same beat; invoices that are due by it are found with all others.
   const ended = await endInterruptions(tools.decide, PAGE);
   const opened = await openDue(tools);
-  await expirePendingBindings(db, await clock.now(db), PAGE);
-  const rung = await ringDue(tools, opened);
-  const refunds = await findRefundsToRing(db, await clock.now(db), PAGE);
-  if (refunds.length > 0 && (await tools.countWaiting()) < tools.backlogLimit)
-    await tools.ringRefunds(refunds);
-  const deliveries = await findDeliveriesToRing(db, PAGE);
-  if (deliveries.length > 0) await tools.ringDeliveries(deliveries);
+  const now = await clock.now(db);
+  const [rung, refunds, deliveries] = await Promise.all([
+    ringDue(tools, opened),
+    ringRefunds(tools, now),
+    ringDeliveries(tools),
+    expirePendingBindings(db, now, PAGE),
+  ]);
   await saveBeat(db, await clock.now(db));
-  const beat = {
-    ended,
-    opened: opened.claimed,
-    rung: opened.rung.size + rung,
-    refunds: refunds.length,
-    deliveries: deliveries.length,
-  };
+  const beat = { ended, opened: opened.claimed, rung: opened.rung.size + rung, refunds, deliveries };
   if (beat.ended + beat.opened + beat.rung + beat.refunds + beat.deliveries > 0)
     tools.log.info({ event: "tick", ...beat });
   return beat;
@@ -105,6 +100,19 @@ async function ringDue(tools: TickTools, opened: OpenedAndRung): Promise<number>
     cursor = page.at(-1) ?? null;
     if (page.length < PAGE) return rung;
   }
+}
+
+async function ringRefunds(tools: TickTools, now: Instant): Promise<number> {
+  const refunds = await findRefundsToRing(tools.decide.db, now, PAGE);
+  if (refunds.length > 0 && (await tools.countWaiting()) < tools.backlogLimit)
+    await tools.ringRefunds(refunds);
+  return refunds.length;
+}
+
+async function ringDeliveries(tools: TickTools): Promise<number> {
+  const deliveries = await findDeliveriesToRing(tools.decide.db, PAGE);
+  if (deliveries.length > 0) await tools.ringDeliveries(deliveries);
+  return deliveries.length;
 }
 
 async function ring(tools: TickTools, ids: readonly InvoiceId[]): Promise<void> {

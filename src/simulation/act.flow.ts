@@ -86,19 +86,30 @@ async function attempt(
         gateway.endPayPage(String(page["reference"]), "confirm", person.phone);
       });
     case "link-again":
-    case "unbind": {
-      const { binding } = await call("GET /customers/:reference", { reference: person.customer });
-      const { id, state } = (binding ?? {}) as { readonly id?: string; readonly state?: string };
-      const isLinked = state === "active" || state === "suspended" || state === "pending";
-      if ((wish === "unbind") !== isLinked) return false;
-      if (id !== undefined && isLinked) await call("DELETE /bindings/:id", { id });
-      else await linkWallet(call, gateway, person);
-      return true;
-    }
+      // Whose app still shows the link does not think of it.
+      return !gateway.isLinked(person.phone) && bind(call, gateway, person, wish);
+    case "unbind":
+      return bind(call, gateway, person, wish);
     default:
       await call(`POST /subscriptions/:reference/${wish}`, { reference }, body);
       return true;
   }
+}
+
+/** Links a wallet that is not linked, or has the merchant end the link. */
+async function bind(
+  call: Call,
+  gateway: InProcessSimulator,
+  person: Person,
+  wish: "link-again" | "unbind",
+): Promise<boolean> {
+  const { binding } = await call("GET /customers/:reference", { reference: person.customer });
+  const { id, state } = (binding ?? {}) as { readonly id?: string; readonly state?: string };
+  const isLinked = state === "active" || state === "suspended" || state === "pending";
+  if ((wish === "unbind") !== isLinked) return false;
+  if (id !== undefined && isLinked) await call("DELETE /bindings/:id", { id });
+  else await linkWallet(call, gateway, person);
+  return true;
 }
 
 /** On the newest invoice of that state, if there is one. */

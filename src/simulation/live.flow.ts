@@ -5,8 +5,8 @@ import { interruptionEnds } from "../subscriptions/interruption-ends.flow.ts";
 import { caller, fulfil, linkWallet } from "./act.flow.ts";
 import { type Happening, happeningsOf, type Wish } from "./happenings.ts";
 import { beat } from "./installation.flow.ts";
-import { findNextMoment } from "./outcome.store.ts";
-import { type Person, PLANS, populationOf, type SimulatedSubscription } from "./population.ts";
+import { countLinked, findNextMoment } from "./outcome.store.ts";
+import { importFile, type Person, PLANS, populationOf } from "./population.ts";
 import { note, someWorker, type Town } from "./town.flow.ts";
 
 const ZONE = "Asia/Jakarta";
@@ -37,34 +37,24 @@ export async function settlePeople(town: Town): Promise<Person[]> {
     acts += 1;
     town.agenda.name("act", acts);
     const done = stepper.start(actor, work);
+    // Heard below; until then it must not end the process.
+    done.catch(() => {});
     await stepper.drain();
     await done;
   };
   for (const plan of PLANS) await act(() => call("POST /plans", {}, plan));
-  // One after another: ids are drawn in this order, and what goes wrong hangs on them.
-  for (const person of people) {
-    const { customer: reference, phone, balance, tier } = person;
-    gateway.addWallet({ phone, balance, tier });
-    await act(() => call("POST /customers", {}, { reference, name: `Pelanggan ${person.index}`, phone }));
-    for (const subscription of person.subscriptions)
-      await act(() => call("POST /subscriptions", {}, asked(person, subscription)));
-  }
+  for (const { phone, balance, tier } of people) gateway.addWallet({ phone, balance, tier });
+  await act(async () => {
+    const { imported, errors } = await call("POST /imports", {}, importFile(people));
+    if (imported !== order.subscriptions) throw new Error(`not everybody came in: ${JSON.stringify(errors)}`);
+  });
   for (let from = 0; from < people.length; from += AT_ONCE) {
     const some = people.slice(from, from + AT_ONCE);
     await act(() => Promise.all(some.map((person) => linkWallet(call, gateway, person))));
   }
+  const linked = await countLinked(town.ground.db);
+  if (linked < people.length) throw new Error(`only ${linked} of ${people.length} wallets could be linked`);
   return people;
-}
-
-function asked(person: Person, { reference, plan, startOn, trialDays }: SimulatedSubscription) {
-  return {
-    reference,
-    customer: person.customer,
-    plan,
-    start_on: startOn,
-    allow_second: true,
-    ...(trialDays === null ? {} : { trial_days: trialDays }),
-  };
 }
 
 /** Puts what happens to everybody in a month on the agenda. */
@@ -153,9 +143,8 @@ async function settleMoment(town: Town): Promise<number | null> {
   await stepper.drain();
   for (let beats = 0; ; beats += 1) {
     const nowMs = agenda.nowMs();
-    const next = (await findNextMoment(ground.db))?.toMillis() ?? null;
-    const ends = await ground.db.begin((tx) => interruptionEnds(tx));
-    const due = Math.min(next ?? Number.POSITIVE_INFINITY, ...ends.map((end) => end.toMillis()));
+    const [next, ends] = await Promise.all([findNextMoment(ground.db), interruptionEnds(ground.db)]);
+    const due = Math.min(...[...ends, ...(next === null ? [] : [next])].map((at) => at.toMillis()));
     if (due > nowMs) {
       town.stalls = 0;
       return Number.isFinite(due) ? due : null;

@@ -11,9 +11,19 @@ export async function findNextMoment(db: Queryable): Promise<Instant | null> {
        (select min(next_invoice_at) from subscriptions where next_invoice_at is not null),
        (select min(expires_at) from bindings where state = 'pending'),
        (select min(received_at + make_interval(secs => 5 * power(2, least(tries, 17)))) from inbox
-         where state = 'received')) as at`,
+         where state = $1)) as at`,
+    ["received"],
   );
   return instantOrNull(row?.at ?? null);
+}
+
+/** How many wallets are linked. */
+export async function countLinked(db: Queryable): Promise<number> {
+  const [row] = await db.query<{ count: number }>(
+    `select count(*)::int as count from bindings where state = $1`,
+    ["active"],
+  );
+  return row?.count ?? 0;
 }
 
 /** The request row behind a payment call that is about to leave, or null; `leased`: its lease is the invoice's own, and runs. */

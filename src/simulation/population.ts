@@ -41,7 +41,7 @@ export type SimulatedSubscription = {
   readonly plan: string;
   readonly amount: number;
   readonly startOn: LocalDate;
-  readonly trialDays: number | null;
+  readonly trialEndsOn: LocalDate | null;
 };
 
 /** A customer with a wallet: when money comes in, and how much, in whole rupiah. */
@@ -97,7 +97,7 @@ function personOf(
       plan: code,
       amount,
       startOn: begins.toISODate() ?? startOn,
-      trialDays: chance() < 0.1 ? 7 : null,
+      trialEndsOn: chance() < 0.1 ? begins.plus({ days: 7 }).toISODate() : null,
     };
   });
   const monthly = subscriptions.reduce((sum, each) => sum + each.amount, 0);
@@ -115,4 +115,16 @@ function personOf(
     salaryDay: Number(drawnOf(chance, { "25": 0.5, "1": 0.25, "28": 0.15 }) ?? wholeOf(chance, 1, 31)),
     subscriptions,
   };
+}
+
+const COLUMNS = "reference,customer,customer_name,phone,plan,start_on,trial_ends_on,allow_second";
+
+/** Everybody's subscriptions as the file in which the merchant brings them. */
+export function importFile(people: readonly Person[]): Buffer {
+  const lines = people.flatMap(({ index, customer, phone, subscriptions }) =>
+    subscriptions.map(({ reference, plan, startOn, trialEndsOn }) =>
+      [reference, customer, `Pelanggan ${index}`, phone, plan, startOn, trialEndsOn ?? "", "true"].join(","),
+    ),
+  );
+  return Buffer.from([COLUMNS, ...lines].join("\n"));
 }

@@ -3,6 +3,7 @@ import { Agent } from "undici";
 import { publicPemOf } from "../platform/pem.ts";
 import type { WireRequest } from "./endpoint.ts";
 import { answerRequest, ENDPOINTS, writtenEnding } from "./exchange.ts";
+import { activeLinksOf } from "./linking.ts";
 import { findPayment, finishPage } from "./payment.ts";
 import type { Facts } from "./script.ts";
 import { DEFAULTS, handleOf, type Listening, type Simulator } from "./simulator.ts";
@@ -23,6 +24,8 @@ export type InProcessSimulator = Omit<Simulator, keyof Listening> & {
   exchange(path: string, headers: Readonly<Record<string, string>>, body: string): Promise<Ended>;
   /** What a person does on the page of a pay link; nothing when there is no such page. */
   endPayPage(reference: string, action: "confirm" | "cancel" | "expire", phone: string): void;
+  /** Whether the wallet is linked to a merchant, as its owner sees it in the app. */
+  isLinked(phone: string): boolean;
   /** Forgets what is only kept to be looked at: a long life makes millions of requests. */
   forgetRequests(): void;
 };
@@ -55,6 +58,7 @@ export function simulatorInProcess(options: {
         .find((found) => found !== undefined);
       if (payment !== undefined) finishPage(world, payment, action, phone);
     },
+    isLinked: (phone) => activeLinksOf(world, phone).length > 0,
     forgetRequests: () => void world.requests.splice(0),
     exchange: async (path, headers, body) => {
       const endpoint = ENDPOINTS.get(path);

@@ -90,11 +90,16 @@ export function finishLink(world: World, link: Link, result: LinkResult): void {
 
 /** The customer removes the links of a wallet inside the OVO app; DOKU tells nobody. How many there were. */
 export function unlinkFromApp(world: World, phone: string): number {
-  const links = [...world.merchants.keys()]
-    .map((clientId) => world.activeByWallet.get(ofMerchant(clientId, phone)))
-    .flatMap((authCode) => world.links.get(authCode ?? "") ?? []);
+  const links = activeLinksOf(world, phone);
   for (const link of links) endLink(world, link, "unlinked");
   return links.length;
+}
+
+/** The links of a wallet, at most one a merchant. */
+export function activeLinksOf(world: World, phone: string): Link[] {
+  return [...world.merchants.keys()]
+    .map((clientId) => world.activeByWallet.get(ofMerchant(clientId, phone)))
+    .flatMap((authCode) => world.links.get(authCode ?? "") ?? []);
 }
 
 function startLink(world: World, call: Call, plan: Plan): Outcome {

@@ -142,11 +142,14 @@ async function deliver(
 async function merchantToken(world: World, merchant: Merchant): Promise<string | null> {
   const kept = world.merchantTokens.get(merchant.clientId);
   if (kept !== undefined && kept.goodUntilMs > monotonicMs()) return kept.token;
-  const token = await askToken(world, merchant, world.privateKey);
-  if (token !== null) {
-    const goodUntilMs = monotonicMs() + TOKEN_REUSE_MS;
-    world.merchantTokens.set(merchant.clientId, { token, goodUntilMs });
-  }
+  const token = askToken(world, merchant, world.privateKey);
+  // Notifications that go out together share what the first of them asks for.
+  const asked = { token, goodUntilMs: monotonicMs() + TOKEN_REUSE_MS };
+  world.merchantTokens.set(merchant.clientId, asked);
+  const forget = () => {
+    if (world.merchantTokens.get(merchant.clientId) === asked) world.merchantTokens.delete(merchant.clientId);
+  };
+  token.then((given) => given ?? forget(), forget);
   return token;
 }
 

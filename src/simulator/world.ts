@@ -202,7 +202,10 @@ export type World = {
   readonly newestToken: Map<string, string>;
   readonly customerTokens: Map<string, CustomerToken>;
   readonly refreshTokens: Map<string, CustomerToken>;
-  readonly merchantTokens: Map<string, { readonly token: string; readonly goodUntilMs: number }>;
+  readonly merchantTokens: Map<
+    string,
+    { readonly token: Promise<string | null>; readonly goodUntilMs: number }
+  >;
   readonly externalIds: Map<string, StoredAnswer>;
   readonly refundNos: Set<string>;
   /** Rupiah given back by a merchant on a Jakarta day. */

@@ -44,8 +44,10 @@ export async function interruptionsEndingBy(
 }
 
 /** The first day on which a pause or hold is over, zone by zone. */
-export async function nextInterruptionEnds(tx: Tx): Promise<Pick<EndingInterruption, "zone" | "endsOn">[]> {
-  return tx.query<Pick<EndingInterruption, "zone" | "endsOn">>(
+export async function nextInterruptionEnds(
+  db: Queryable,
+): Promise<Pick<EndingInterruption, "zone" | "endsOn">[]> {
+  return db.query<Pick<EndingInterruption, "zone" | "endsOn">>(
     `select zone, min(ends_on)::text as "endsOn"
        from (select zone, resumes_on as ends_on from subscriptions where resumes_on is not null
              union all

@@ -25,14 +25,23 @@ describe("the window of calls in flight", () => {
     expect(afterMany(FRESH_WINDOW, 100, { full: false }).size).toBe(FRESH_WINDOW.size);
   });
 
-  it.each(["busy", "bad"] as const)("halves when a call is %s, once a round trip", (outcome) => {
-    const wide = { ...FRESH_WINDOW, size: 200 };
+  it.each(["busy", "bad"] as const)("halves while calls are %s, once a round trip", (outcome) => {
+    const wide = { ...FRESH_WINDOW, size: 200, badShare: 0.5 };
     const once = afterCall(wide, { ...call, startedAtMs: 1_000, endedAtMs: 1_100, outcome });
     expect(once.size).toBe(100);
     const same = afterCall(once, { ...call, startedAtMs: 1_050, endedAtMs: 1_150, outcome });
     expect(same.size).toBe(100);
     const next = afterCall(same, { ...call, startedAtMs: 1_100, endedAtMs: 1_200, outcome });
     expect(next.size).toBe(50);
+  });
+
+  it("does not take a lost call now and then for strain, but several that come close together", () => {
+    let state: WindowState = { ...FRESH_WINDOW, size: 200 };
+    for (let lost = 0; lost < 20; lost += 1)
+      state = afterMany(afterCall(state, { ...call, outcome: "bad" }), 30);
+    expect(state.size).toBe(LARGEST_WINDOW);
+    const close = afterMany({ ...FRESH_WINDOW, size: 200 }, 3, { outcome: "bad" });
+    expect(close.size).toBe(100);
   });
 
   it("never closes: some calls find out that the gateway is well again", () => {
