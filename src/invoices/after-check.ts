@@ -8,6 +8,7 @@ import { afterNotSent, type DunningPolicy } from "./dunning.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
 import { firstInquiryAt } from "./inquiry-ladder.ts";
 import type { Invoice } from "./invoice.ts";
+import { keepingRung } from "./next-step.ts";
 
 /** What the questions before a charge (token, balance) found, when no charge follows from it. */
 export type CheckOutcome =
@@ -43,11 +44,15 @@ export function afterCheck(
   now: Instant,
 ): CheckConsequences {
   const after = whatFollows(facts, outcome, policy, now);
-  const live = liveAttempt(facts);
-  if (live === null || after.invoice.nextActionAt !== null) return after;
-  // Whatever the invoice waits for now, an attempt that is live keeps a time.
-  const nextActionAt = live.state === "unsent" ? firstInquiryAt(live, now) : now.plus({ days: 1 });
+  // Whatever the invoice waits for now, an attempt that is live keeps a time, and so does an inquiry that was asked for.
+  const nextActionAt = keepingRung(after.invoice.nextActionAt ?? lookAtLive(facts, now), facts.attempts);
   return { ...after, invoice: { ...after.invoice, nextActionAt } };
+}
+
+function lookAtLive(facts: Facts, now: Instant): Instant | null {
+  const live = liveAttempt(facts);
+  if (live === null) return null;
+  return live.state === "unsent" ? firstInquiryAt(live, now) : now.plus({ days: 1 });
 }
 
 function whatFollows(

@@ -8,6 +8,7 @@ import { type Circumstances, codeOf } from "./circumstances.ts";
 import { type Consequences, unchanged, withRequest } from "./consequences.ts";
 import { firstLookAt, lookAgainAt } from "./inquiry-ladder.ts";
 import type { News } from "./news.ts";
+import { keepingRung } from "./next-step.ts";
 
 /**
  * The house after a piece of news about an attempt: the only place where an answer, an inquiry, a notification
@@ -17,7 +18,16 @@ import type { News } from "./news.ts";
 export function applyVerdict(given: Circumstances): Consequences {
   const known = given.facts.attempts.find((candidate) => candidate.number === given.attempt.number);
   if (known === undefined) return unchanged(given.facts, given.attempt);
-  const circumstances = { ...given, attempt: heard(known, given.news) };
+  const after = meaningOf({ ...given, attempt: heard(known, given.news) });
+  const attempts = given.facts.attempts.map((each) => (each.number === known.number ? after.attempt : each));
+  // Whatever follows, an inquiry that was asked for about another attempt is made.
+  const nextActionAt = keepingRung(after.invoice.nextActionAt, attempts);
+  return nextActionAt === after.invoice.nextActionAt
+    ? after
+    : { ...after, invoice: { ...after.invoice, nextActionAt } };
+}
+
+function meaningOf(circumstances: Circumstances): Consequences {
   const { verdict } = circumstances.news;
   switch (verdict.kind) {
     case "paid":

@@ -185,3 +185,10 @@ export function nextRung(facts: { readonly attempts: readonly Attempt[] }): Inst
   const times = facts.attempts.flatMap((attempt) => (attempt.inquireAt === null ? [] : [attempt.inquireAt]));
   return times.sort((a, b) => a.toMillis() - b.toMillis())[0] ?? null;
 }
+
+/** The invoice's next time, or that of an inquiry rung about any of its attempts, whichever is sooner. */
+export function keepingRung(nextActionAt: Instant | null, attempts: readonly Attempt[]): Instant | null {
+  const rung = nextRung({ attempts });
+  if (rung === null) return nextActionAt;
+  return nextActionAt !== null && nextActionAt < rung ? nextActionAt : rung;
+}

@@ -14,7 +14,7 @@ import { loadFacts, lockDueInvoices } from "./facts.store.ts";
 import type { Facts } from "./facts.ts";
 import { type LeaseChange, saveInvoices } from "./invoice.store.ts";
 import type { Invoice } from "./invoice.ts";
-import { type NextStep, nextStep } from "./next-step.ts";
+import { keepingRung, type NextStep, nextStep } from "./next-step.ts";
 
 /** An invoice that this worker has to itself, and what is to be done with it. */
 export type Leased = {
@@ -88,7 +88,7 @@ async function saveSteps(
   const invoices = saveInvoices(
     tx,
     decided.map(({ facts, step }) => ({
-      invoice: afterStep(facts.invoice, step),
+      invoice: afterStep(facts, step),
       lease: leaseFor(step, tools.leaseMs),
     })),
     now,
@@ -124,7 +124,7 @@ async function saveSteps(
   ]);
 }
 
-function afterStep(invoice: Invoice, step: NextStep): Invoice {
+function afterStep({ invoice, attempts }: Facts, step: NextStep): Invoice {
   switch (step.kind) {
     case "rest":
       return {
@@ -135,13 +135,17 @@ function afterStep(invoice: Invoice, step: NextStep): Invoice {
     case "wait":
       return {
         ...invoice,
-        nextActionAt: step.until,
+        nextActionAt: keepingRung(step.until, attempts),
         waitingFor: step.waitingFor,
         askedAt: step.until === null ? null : invoice.askedAt,
         endReason: step.endReason ?? invoice.endReason,
       };
     case "review":
-      return { ...invoice, nextActionAt: null, waitingFor: invoice.state === "open" ? "person" : null };
+      return {
+        ...invoice,
+        nextActionAt: keepingRung(null, attempts),
+        waitingFor: invoice.state === "open" ? "person" : null,
+      };
     case "collect":
       return { ...invoice, waitingFor: null };
     case "inquire":

@@ -26,6 +26,14 @@ describe("a balance that is too small", () => {
     expect(after.nextActionAt).toEqual(at("2027-01-17T08:00"));
   });
 
+  it("leaves its time to an inquiry that was asked for, also where no try follows", () => {
+    const inquireAt = NOW.plus({ minutes: 5 });
+    const attempts = [attempt({ state: "failed", closedAt: NOW, inquireAt })];
+    const spent = check(short, { firstFailedAt: NOW.minus({ days: 21 }) }, { attempts });
+    expect(spent.invoice).toMatchObject({ waitingFor: "customer", nextActionAt: inquireAt });
+    expect(check(short, {}, { attempts }).invoice.nextActionAt).toEqual(inquireAt);
+  });
+
   it("on the last day of the ladder leaves it to the customer and ends the subscription's billing", () => {
     const { invoice: after, subscription, says } = check(short, { firstFailedAt: NOW.minus({ days: 21 }) });
     expect(after).toMatchObject({ waitingFor: "customer", nextActionAt: null, endReason: "exhausted" });

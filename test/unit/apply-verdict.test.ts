@@ -30,6 +30,27 @@ function apply(attempts: readonly Attempt[], each: News, change: Partial<Facts> 
   return applyVerdict({ facts: known, attempt: about, news: each, policy, now, notFoundBlindMs: 0 });
 }
 
+describe("an inquiry that was asked for about an earlier attempt", () => {
+  const asked = NOW.plus({ minutes: 5 }) as Instant;
+  const earlier = attempt({ state: "failed", closedAt: NOW, inquireAt: asked });
+  const second = attempt({ number: 2, state: "requested" });
+
+  it.each(["funds", "binding", "account", "config"] as const)(
+    "outlasts a decline of class %s",
+    (declineClass) => {
+      const after = apply([earlier, second], news("answer", declined(declineClass), { attemptNumber: 2 }));
+      expect(after.attempt.state).toBe("failed");
+      expect(after.invoice.nextActionAt).toEqual(asked);
+    },
+  );
+
+  it("is over once it was made", () => {
+    const after = apply([earlier, second], news("inquiry", notFound));
+    expect(after.attempt.inquireAt).toBeNull();
+    expect(after.invoice.nextActionAt).not.toEqual(asked);
+  });
+});
+
 describe("success", () => {
   it.each(["answer", "inquiry", "notification", "settlement"] as const)(
     "from %s pays the invoice",
