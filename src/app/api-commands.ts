@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { AppError } from "../kernel/errors.ts";
 import type { ApiRoute } from "../platform/api-route.ts";
 import { fieldsOf, type InputField, type JsonSchema, jsonSchemaOf } from "../platform/json-schema.ts";
 import { pathParameters } from "../platform/openapi.ts";
@@ -96,6 +97,29 @@ function withOption(command: Command, field: InputField): FieldOption {
 /** `start_on` is `--start-on`. */
 export function optionName(field: string): string {
   return `--${field.replace(/_/g, "-")}`;
+}
+
+/** A message that speaks of the API's fields, in words of the command line: `billing_day` is `--billing-day`. */
+export function inFlags(message: string, fields: readonly string[]): string {
+  // Names of one word (`on`, `plan`) are ordinary words as well, and stay.
+  return message.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, (word) =>
+    fields.includes(word) ? optionName(word) : word,
+  );
+}
+
+/** An error about one of `fields`, with its message in words of the command line; `nameOf` is how it calls a field. */
+export function errorInFlags(error: unknown, fields: readonly string[], nameOf = optionName): unknown {
+  if (!(error instanceof AppError)) return error;
+  const { field } = error.details;
+  const named = typeof field === "string" && error.message.startsWith(`${field}: `) ? field : null;
+  const rest = named === null ? error.message : error.message.slice(named.length);
+  error.message = (named === null ? "" : nameOf(named)) + inFlags(rest, fields);
+  return error;
+}
+
+/** The names of all fields that a route takes. */
+export function fieldNamesOf({ body, query }: Pick<ApiRoute, "body" | "query">): string[] {
+  return [...inputs(body), ...inputs(query)].map(({ name }) => name);
 }
 
 function placeholder(schema: JsonSchema): string {

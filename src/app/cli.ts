@@ -1,12 +1,14 @@
-import { Command, CommanderError, Option } from "commander";
-import { AppError, AwayError, InvalidError, NotFoundError } from "../kernel/errors.ts";
+import { Argument, Command, CommanderError, Option } from "commander";
+import { AppError, AwayError, InvalidError } from "../kernel/errors.ts";
 import { CursorError } from "../platform/api-fields.ts";
 import { ConfigError } from "../platform/config.ts";
 import { embeddedStatus, stopEmbedded } from "../platform/embedded/embedded.ts";
+import { GROUPINGS } from "../reports/collection.ts";
 import { REPORT_FORMATS, type ReportFormat } from "../reports/render-report.ts";
+import { REPORT_NAMES } from "../reports/run-report.flow.ts";
 import { FAULT_LEVELS } from "../simulation/population.ts";
-import { preview, previewInputFromText } from "../subscriptions/preview.ts";
-import { addApiCommands } from "./api-commands.ts";
+import { preview, previewInput, previewInputFromText } from "../subscriptions/preview.ts";
+import { addApiCommands, errorInFlags, optionName } from "./api-commands.ts";
 import {
   clockCommand,
   migrateCommand,
@@ -57,10 +59,15 @@ function program(): Command {
   tagih
     .command("clock")
     .description("move or show business time; moving needs TAGIH_CLOCK=turned")
-    .option("--set <time>")
-    .option("--advance <duration>", "90m, 2h, 3d or ISO 8601")
-    .option("--show")
-    .action(async (options) => say(await clockCommand(options)));
+    .option("--set <time>", "to this time, such as 2027-01-31T09:00 in BILLING_ZONE")
+    .option("--advance <duration>", "on by 90m, 2h, 3d or ISO 8601")
+    .option("--show", "print business time and move nothing")
+    .action(async (options) => {
+      const { at, note } = await clockCommand(options);
+      say(at);
+      // Programs read the time; this is for whoever typed it.
+      if (note !== null) process.stderr.write(`${note}\n`);
+    });
   tagih
     .command("demo")
     .description("watch it work: simulator, server, worker and eight billing days on a fast clock")
@@ -105,17 +112,20 @@ function addEmbedded(tagih: Command): void {
 
 function addReport(tagih: Command): void {
   tagih
-    .command("report <name>")
+    .command("report")
+    .addArgument(new Argument("<name>", "which one").choices(REPORT_NAMES))
     .description("collection or failures; exit 1 when its sums do not tie")
-    .option("--from <date>")
-    .option("--to <date>")
-    .option("--plan <code>")
-    .addOption(new Option("--group <by>").choices(["day", "week", "month"]))
-    .addOption(new Option("--format <format>").choices(REPORT_FORMATS).default("table"))
+    .option("--from <date>", "the first day; 30 days before the last one unless told")
+    .option("--to <date>", "the last day; today unless told")
+    .option("--plan <code>", "of one plan only")
+    .addOption(new Option("--group <by>", "rows of collection").choices(GROUPINGS).default("day"))
+    .addOption(new Option("--format <format>", "how it is printed").choices(REPORT_FORMATS).default("table"))
     .option("--json", "the same as --format json")
     .action(async (name: string, { json, format, ...asked }) => {
       const wanted: ReportFormat = json === true ? "json" : format;
-      const { text, sumsTie } = await reportCommand(name, { ...asked, format: wanted });
+      const { text, sumsTie } = await reportCommand(name, { ...asked, format: wanted }).catch((error) => {
+        throw errorInFlags(error, []);
+      });
       say(text);
       if (!sumsTie) process.exitCode = EXIT.badNews;
     });
@@ -138,20 +148,25 @@ function addImport(tagih: Command): void {
 function addPreview(tagih: Command): void {
   tagih
     .command("preview")
-    .description("the periods, dates and amounts of a subscription that does not exist yet")
-    .option("--start <date>")
-    .option("--interval <unit>", "day, week, month, quarter, half_year, year")
-    .option("--count <n>")
-    .option("--billing-day <day>")
+    .description(
+      "the periods, dates and amounts of a subscription that does not exist yet (of a plan: subscription preview)",
+    )
+    .option("--start <date>", "the first day, required")
+    .option("--interval <unit>", "day, week, month, quarter, half_year, year; required")
+    .option("--count <n>", "how many intervals to a period; 1 unless given")
+    .option(
+      "--billing-day <day>",
+      "1-31: the day of the month on which periods begin, after a short first one",
+    )
     .option("--billing-month <month>", "1-12: a month in which a period begins")
     .option("--alignment <kind>", "anniversary (the default) or calendar: Mondays, the 1st, quarters")
-    .option("--zone <zone>")
-    .option("--trial-days <n>")
+    .option("--zone <zone>", "only checked: periods are the same dates in every zone")
+    .option("--trial-days <n>", "days that are not billed at the beginning")
     .option("--trial-ends-on <date>", "the first day that is billed")
-    .option("--ends-on <date>")
-    .option("--cycles <n>")
-    .option("--amount <rupiah>")
-    .option("--periods <n>")
+    .option("--ends-on <date>", "the first day that is not billed any more")
+    .option("--cycles <n>", "how many invoices there will be in all; no end unless given")
+    .option("--amount <rupiah>", "the price of a whole period; without it amounts are 0")
+    .option("--periods <n>", "how many to show at most; 12 unless given")
     .option("--json", "as a JSON array (the default)")
     .action((options: Record<string, string | undefined>) => {
       const { start, interval, count, alignment, zone, cycles, amount, periods } = options;
@@ -170,16 +185,23 @@ function addPreview(tagih: Command): void {
         trial_ends_on: options["trialEndsOn"],
         ends_on: options["endsOn"],
       };
-      say(JSON.stringify(preview(previewInputFromText(words)), null, 2));
+      say(previewText(words));
     });
+}
+
+function previewText(words: Readonly<Record<string, string | undefined>>): string {
+  try {
+    return JSON.stringify(preview(previewInputFromText(words, optionName)), null, 2);
+  } catch (error) {
+    throw errorInFlags(error, Object.keys(previewInput.shape));
+  }
 }
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ConfigError) return EXIT.configuration;
-  // What a command line names and we do not have (a report, a plan) was named wrongly.
-  if (error instanceof InvalidError || error instanceof NotFoundError) return EXIT.usage;
-  if (error instanceof CursorError) return EXIT.usage;
+  // What is wrong in itself, the API's 400 and 422. What the house refuses as it stands (404, 409) is bad news.
+  if (error instanceof InvalidError || error instanceof CursorError) return EXIT.usage;
   if (error instanceof AwayError) return EXIT.away;
   return EXIT.badNews;
 }

@@ -82,12 +82,15 @@ export async function tickCommand(options: { readonly now?: string }): Promise<s
   }
 }
 
+/** Business time as ISO 8601, and what is worth knowing about how it was moved; null: nothing. */
+type ClockShown = { readonly at: string; readonly note: string | null };
+
 /** `tagih clock --set ISO | --advance DURATION | --show`: moves or shows the turned clock. */
 export async function clockCommand(options: {
   readonly set?: string;
   readonly advance?: string;
   readonly show?: boolean;
-}): Promise<string> {
+}): Promise<ClockShown> {
   const footing = await standOn("clock", {});
   const { config } = footing;
   try {
@@ -98,13 +101,14 @@ export async function clockCommand(options: {
     try {
       if (options.show === true) {
         const at = config.turnedClock ? await db.begin((tx) => readTurnedClock(tx)) : realNow();
-        return (at ?? realNow()).setZone(config.billingZone).toISO() ?? "";
+        return { at: (at ?? realNow()).setZone(config.billingZone).toISO() ?? "", note: null };
       }
       const countBells = async () => (await bells.waitingCount()) + (await bells.activeCount());
       const tools = { db, countBells, patienceMs: 6 * config.gatewayTimeoutMs };
       const target = clockTarget(options, config.billingZone);
+      const before = await db.begin((tx) => readTurnedClock(tx));
       const at = await turnClock(tools, target, realNow());
-      return at.setZone(config.billingZone).toISO() ?? "";
+      return { at: at.setZone(config.billingZone).toISO() ?? "", note: setBackBy(before, at) };
     } finally {
       await bells.close();
       await db.close();
@@ -112,6 +116,13 @@ export async function clockCommand(options: {
   } finally {
     await footing.leave();
   }
+}
+
+/** Null when it was not set back; its first setting is never called that. */
+function setBackBy(before: Instant | null, at: Instant): string | null {
+  if (before === null || at >= before) return null;
+  const by = before.diff(at, ["days", "hours", "minutes", "seconds"]).rescale();
+  return `set back by ${by.toHuman({ listStyle: "long" })}: what was done in that time stays done`;
 }
 
 function clockTarget(options: { readonly set?: string; readonly advance?: string }, zone: string) {

@@ -1,5 +1,5 @@
-import { createReadStream, statSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { accessSync, constants, createReadStream, existsSync, statSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { dirname, join, parse, resolve } from "node:path";
 import { AppError, AwayError, InvalidError } from "../kernel/errors.ts";
 import { systemClock, turnedClock } from "../platform/clock.ts";
@@ -47,6 +47,11 @@ function sizeOf(file: string): number {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined) throw new InvalidError(`there is no file ${file}`);
   if (!found.isFile()) throw new InvalidError(`${file} is not a file`);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (cause) {
+    throw new InvalidError(`${file} cannot be read`, {}, { cause });
+  }
   return found.size;
 }
 
@@ -99,10 +104,11 @@ async function importFile(
           counts[outcome.result] += 1;
           if (outcome.result === "refused" && errors.length < MOST_ERRORS) errors.push(outcome);
         }
-        await to.write(csvText(outcomes.map(cellsOf)));
+        await to.write(outcomes);
         progress.show(read.bytes, counts);
       },
     });
+    await to.write([]);
     return { counts, errors, results };
   } catch (error) {
     throw interrupted(error, counts);
@@ -119,12 +125,38 @@ async function* counted(file: string, read: { bytes: number }): AsyncGenerator<U
   }
 }
 
-async function openResults(path: string): Promise<FileHandle> {
-  const to = await open(path, "w").catch((cause: unknown) => {
+const HEADING = csvText([["line", "reference", "result", "column", "message"]]);
+
+type Results = {
+  write(outcomes: readonly ImportOutcome[]): Promise<void>;
+  close(): Promise<void>;
+};
+
+/**
+ * Where results go, proved to be writable before a line is stored. Until something is written a file that was there is
+ * left as it is, and one that was not is gone again: an import that reads no line has no results.
+ */
+async function openResults(path: string): Promise<Results> {
+  const wasThere = existsSync(path);
+  const to = await open(path, "a").catch((cause: unknown) => {
     throw new InvalidError(`--results: ${path} cannot be written`, {}, { cause });
   });
-  await to.write(csvText([["line", "reference", "result", "column", "message"]]));
-  return to;
+  let begun = false;
+  return {
+    write: async (outcomes) => {
+      if (!begun) {
+        // A pipe or a terminal has nothing to cut off.
+        if ((await to.stat()).isFile()) await to.truncate(0);
+        await to.write(HEADING);
+      }
+      begun = true;
+      if (outcomes.length > 0) await to.write(csvText(outcomes.map(cellsOf)));
+    },
+    close: async () => {
+      await to.close();
+      if (!begun && !wasThere) await rm(path, { force: true });
+    },
+  };
 }
 
 function cellsOf({ line, reference, result, column, message }: ImportOutcome) {

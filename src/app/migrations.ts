@@ -16,6 +16,7 @@ import { CompletePlans1796000000018 } from "../../migrations/1796000000018-compl
 import { EraseCustomers1796000000020 } from "../../migrations/1796000000020-erase-customers.ts";
 import { CutBilledPeriods1796000000021 } from "../../migrations/1796000000021-cut-billed-periods.ts";
 import { CreateRuleChecks1796000000022 } from "../../migrations/1796000000022-create-rule-checks.ts";
+import { DateSubscriptionChanges1796000000025 } from "../../migrations/1796000000025-date-subscription-changes.ts";
 
 /** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
 export const MIGRATIONS = [
@@ -37,4 +38,5 @@ export const MIGRATIONS = [
   EraseCustomers1796000000020,
   CutBilledPeriods1796000000021,
   CreateRuleChecks1796000000022,
+  DateSubscriptionChanges1796000000025,
 ] as const;

@@ -1,10 +1,10 @@
-import { AppError, InvalidError } from "../kernel/errors.ts";
+import { InvalidError } from "../kernel/errors.ts";
 import type { ApiRoute, RouteRequest } from "../platform/api-route.ts";
 import { type Download, isDownload } from "../platform/download.ts";
 import { answerOnce } from "../platform/idempotency.ts";
 import type { FieldProblem } from "../platform/problem.ts";
 import { readFields, saysOf } from "../platform/read-fields.ts";
-import { optionName, type Typed } from "./api-commands.ts";
+import { errorInFlags, fieldNamesOf, inFlags, optionName, type Typed } from "./api-commands.ts";
 import { renderAnswer } from "./api-output.ts";
 import { type House, openHouse } from "./house.ts";
 import { standOn } from "./process.ts";
@@ -35,7 +35,7 @@ export async function runApiCommand(described: ApiRoute, typed: Typed): Promise<
       const answer = await answerOf(house, described, request, typed);
       return isDownload(answer) ? answer.content : printed(answer, described, typed);
     } catch (error) {
-      throw renamed(error, described, typed);
+      throw errorInFlags(error, fieldNamesOf(described), namesOf(described, typed));
     } finally {
       await house.close();
     }
@@ -48,7 +48,10 @@ function readTyped(route: ApiRoute, typed: Typed): RouteRequest<unknown, unknown
   const wrong: FieldProblem[] = [];
   const body = route.body === undefined ? undefined : readFields(route.body, typed.body, "body", wrong);
   const query = route.query === undefined ? undefined : readFields(route.query, typed.query, "query", wrong);
-  if (wrong.length > 0) throw new InvalidError(saysOf(wrong, namesOf(route, typed)));
+  if (wrong.length > 0) {
+    const says = saysOf(wrong, namesOf(route, typed));
+    throw new InvalidError(inFlags(says, fieldNamesOf(route)));
+  }
   return { params: typed.params, body, query, actor: ACTOR, dryRun: typed.dryRun };
 }
 
@@ -94,13 +97,4 @@ function namesOf(route: ApiRoute, { params }: Typed): (field: string) => string 
     const [name = "", ...inner] = field.split(".");
     return [optionName(name), ...inner].join(".");
   };
-}
-
-/** A flow names the field that it refuses; here the same thing has another name. */
-function renamed(error: unknown, route: ApiRoute, typed: Typed): unknown {
-  if (!(error instanceof AppError)) return error;
-  const { field } = error.details;
-  if (typeof field !== "string" || !error.message.startsWith(`${field}: `)) return error;
-  error.message = namesOf(route, typed)(field) + error.message.slice(field.length);
-  return error;
 }

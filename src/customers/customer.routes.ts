@@ -5,6 +5,7 @@ import {
   pageAnswer,
   pageFields,
   pageOf,
+  reasonField,
   referenceField,
 } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
@@ -46,11 +47,7 @@ const customerChange = z.strictObject({
 });
 
 const erasure = z.strictObject({
-  reason: z
-    .string({ error: "must say why, e.g. the customer asked for it" })
-    .trim()
-    .min(3, { error: "must say why, e.g. the customer asked for it" })
-    .max(200, { error: "must be at most 200 characters" }),
+  reason: reasonField("must say why, e.g. the customer asked for it"),
 });
 
 const customerAnswer = z.strictObject({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NotFoundError } from "../kernel/errors.ts";
 import type { InvoiceId } from "../kernel/ids.ts";
-import { dateField, rupiahField } from "../platform/api-fields.ts";
+import { dateField, reasonField, rupiahField } from "../platform/api-fields.ts";
 import { type Actor, type ApiRoute, apiRoute } from "../platform/api-route.ts";
 import { demandRole } from "../platform/http-keys.ts";
 import { rehearseIf } from "../platform/rehearsal.ts";
@@ -21,19 +21,11 @@ export type ByHandRouteTools = {
   readonly ring: (ids: readonly InvoiceId[]) => Promise<void>;
 };
 
-function words(says: string) {
-  return z
-    .string({ error: says })
-    .trim()
-    .min(3, { error: says })
-    .max(200, { error: "must be at most 200 characters" });
-}
-
-const reasonFields = { reason: words("must say why") };
+const reasonFields = { reason: reasonField() };
 const why = z.strictObject(reasonFields);
 const payment = z.strictObject({
   ...reasonFields,
-  proof: words("must say where the payment can be looked up, such as a transfer's number"),
+  proof: reasonField("must say where the payment can be looked up, such as a transfer's number"),
   paid_on: dateField().optional(),
   amount: rupiahField().optional(),
   force: z.boolean({ error: "must be true or false" }).default(false),

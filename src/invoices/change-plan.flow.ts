@@ -3,7 +3,7 @@ import type { InvoiceId } from "../kernel/ids.ts";
 import { type Rupiah, rupiah } from "../kernel/money.ts";
 import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
 import { planByCode, pricesOn } from "../plans/plan.store.ts";
-import { demandOnOffer, type Plan, type PlanVersion } from "../plans/plan.ts";
+import { demandDayOfMonth, demandOnOffer, type Plan, type PlanVersion } from "../plans/plan.ts";
 import type { Tx } from "../platform/database.ts";
 import { billingPeriod } from "../subscriptions/billing-period.ts";
 import { demandNotEnded } from "../subscriptions/ending.ts";
@@ -163,6 +163,7 @@ async function workOut(
 ): Promise<PlanChange> {
   const { terms, nextIndex } = subscription;
   const { intervalUnit: unit, intervalCount: count } = to.plan;
+  demandDayOfMonth({ unit, count }, order.billingDay ?? null);
   const asked = {
     terms,
     nextIndex,

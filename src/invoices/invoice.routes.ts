@@ -12,6 +12,7 @@ import {
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
 import type { Tx } from "../platform/database.ts";
 import { rehearseIf } from "../platform/rehearsal.ts";
+import { demandSubscription } from "../subscriptions/show-subscription.flow.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { INVOICE_STATES, WAITING_FOR } from "./invoice.ts";
 import { decisionAnswer, invoiceAnswer, wholeInvoiceAnswer } from "./invoice-answer.ts";
@@ -65,7 +66,11 @@ export function invoiceRoutes(tools: InvoiceRouteTools): ApiRoute[] {
       summary: "The invoices of a subscription",
       answers: pageAnswer(invoiceAnswer),
       query: z.strictObject(pageFields),
-      run: ({ query, params }) => page(tools, { ...query, subscription: params["reference"] }),
+      run: async ({ query, params }) => {
+        const subscription = params["reference"] ?? "";
+        await demandSubscription(db, subscription);
+        return page(tools, { ...query, subscription });
+      },
     }),
     apiRoute({
       ...read,

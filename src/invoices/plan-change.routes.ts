@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { rupiah } from "../kernel/money.ts";
-import { dateField, wholeField } from "../platform/api-fields.ts";
+import { dateField, reasonField, wholeField } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute } from "../platform/api-route.ts";
 import { rehearseIf } from "../platform/rehearsal.ts";
-import { reasonField } from "../subscriptions/calendar-events.routes.ts";
 import { showSubscription } from "../subscriptions/show-subscription.flow.ts";
 import { subscriptionAnswer } from "../subscriptions/subscription-answer.ts";
 import { type ChangedPlan, changePlan } from "./change-plan.flow.ts";
+import { planChangeText } from "./plan-change-text.ts";
 import type { SubscriptionEventRouteTools } from "./subscription-events.routes.ts";
 
 /** More than any wallet holds. */
@@ -67,6 +67,7 @@ export function planChangeRoutes({ decide, ring }: SubscriptionEventRouteTools):
       dryRun: true,
       body: planChange,
       answers: changedAnswer,
+      inText: planChangeText,
       run: async ({ params, body, actor, dryRun }) => {
         const reference = params["reference"] ?? "";
         const order = { ...orderOf(body), reference, actor };

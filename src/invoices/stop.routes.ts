@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NotFoundError } from "../kernel/errors.ts";
-import { momentField, pageAnswer } from "../platform/api-fields.ts";
+import { momentField, pageAnswer, reasonField } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
 import { rehearsing } from "../platform/rehearsal.ts";
 import type { DecideTools } from "./collect-tools.ts";
@@ -10,7 +10,7 @@ const stopFields = z
   .strictObject({
     scope: z.enum(STOP_SCOPES, { error: `must be one of ${STOP_SCOPES.join(", ")}` }),
     target: z.string().max(64).default(""),
-    reason: z.string({ error: "must say why" }).min(3, { error: "must say why" }).max(200),
+    reason: reasonField(),
     minutes: z.int().min(1).max(525_600, { error: "may be at most a year" }).optional(),
   })
   .refine((stop) => (stop.scope === "all") === (stop.target === ""), {

@@ -1,10 +1,9 @@
 import { z } from "zod";
 import type { InvoiceId } from "../kernel/ids.ts";
-import { dateField } from "../platform/api-fields.ts";
+import { dateField, reasonField } from "../platform/api-fields.ts";
 import { type Actor, type ApiRoute, apiRoute } from "../platform/api-route.ts";
 import type { Database } from "../platform/database.ts";
 import { rehearseIf } from "../platform/rehearsal.ts";
-import { reasonField } from "../subscriptions/calendar-events.routes.ts";
 import { showSubscription } from "../subscriptions/show-subscription.flow.ts";
 import { subscriptionAnswer } from "../subscriptions/subscription-answer.ts";
 import { cancelSubscription } from "./cancel-subscription.flow.ts";

@@ -16,7 +16,10 @@ export type TimelineRow = {
   readonly cursor: string;
 };
 
-// Of one moment a change comes before the invoice it made, and that before what was decided about it: `rank`.
+// Of one moment (a turned clock stands still, and a transaction has one time) what was written first comes first. An
+// invoice has no such time: it was opened before the first decision about it, and closed after the last one, except that
+// on what its payment revived. Where even these are equal, and for an invoice about which nothing was decided yet, `rank`
+// says what causes what.
 
 /** Wide enough for a bigint, so that numbers as text have the order of numbers. */
 const KEY_WIDTH = 19;
@@ -30,31 +33,44 @@ export async function timelineOf(
   { id, after }: { readonly id: SubscriptionId; readonly after: string | null },
   limit: number,
 ): Promise<TimelineRow[]> {
-  const [at, rank, key] = after?.split("/") ?? [];
+  const [at, written, rank, key] = after?.split("/") ?? [];
   return tx.query<TimelineRow>(
-    `select at, what, event, actor, says, invoice_id, details, at::text || '/' || rank || '/' || key as cursor
-       from (select c.at, 1 as rank, 'change' as what, lpad(c.id::text, ${KEY_WIDTH}, '0') as key, c.kind as event,
-                    c.actor, c.reason as says, null::uuid as invoice_id, c.details
-               from subscription_changes c
-              where c.subscription_id = $1
-             union all
-             select i.created_at, 2, 'invoice', i.id::text || '-opened', 'opened', null, null, i.id, ${INVOICE_FACTS}
-               from invoices i
-              where i.subscription_id = $1
-             union all
-             select i.closed_at, 2, 'invoice', i.id::text || '-' || i.state, i.state, null, i.end_reason, i.id,
-                    ${INVOICE_FACTS}
-               from invoices i
-              where i.subscription_id = $1 and i.closed_at is not null
-             union all
-             select d.at, 3, 'decision', lpad(d.id::text, ${KEY_WIDTH}, '0'), d.rule, null, d.says, d.invoice_id,
-                    d.facts
-               from invoices i join decisions d on d.invoice_id = i.id
-              where i.subscription_id = $1) as happened
-      where $2::timestamptz is null or (at, rank, key) < ($2::timestamptz, $3::int, $4::text)
-      order by at desc, rank desc, key desc
-      limit $5`,
-    [id, at ?? null, rank ?? null, key ?? null, limit],
+    `with own as (
+       select i.id, i.state, i.created_at, i.closed_at, i.end_reason, ${INVOICE_FACTS} as facts
+         from invoices i
+        where i.subscription_id = $1),
+     decided as (
+       select d.id, d.at, d.recorded_at, d.rule, d.says, d.invoice_id, d.facts
+         from own join decisions d on d.invoice_id = own.id),
+     happened as (
+       select c.at, coalesce(c.recorded_at, c.at) as written, 1 as rank, 'change' as what,
+              lpad(c.id::text, ${KEY_WIDTH}, '0') as key, c.kind as event, c.actor, c.reason as says,
+              null::uuid as invoice_id, c.details
+         from subscription_changes c
+        where c.subscription_id = $1
+       union all
+       select o.created_at, coalesce(min(d.recorded_at), 'infinity'), 2, 'invoice', o.id::text || '-opened', 'opened',
+              null, null, o.id, o.facts
+         from own o left join decided d on d.invoice_id = o.id and d.at = o.created_at
+        group by o.id, o.created_at, o.facts
+       union all
+       select d.at, d.recorded_at, 3, 'decision', lpad(d.id::text, ${KEY_WIDTH}, '0'), d.rule, null, d.says,
+              d.invoice_id, d.facts
+         from decided d
+       union all
+       select o.closed_at, coalesce(max(d.recorded_at), 'infinity'), 4, 'invoice', o.id::text || '-' || o.state,
+              o.state, null, o.end_reason, o.id, o.facts
+         from own o left join decided d
+                on d.invoice_id = o.id and d.at = o.closed_at and d.rule <> 'subscription.revived'
+        where o.closed_at is not null
+        group by o.id, o.closed_at, o.state, o.end_reason, o.facts)
+     select at, what, event, actor, says, invoice_id, details,
+            at::text || '/' || written::text || '/' || rank || '/' || key as cursor
+       from happened
+      where $2::timestamptz is null or (at, written, rank, key) < ($2::timestamptz, $3::timestamptz, $4::int, $5::text)
+      order by at desc, written desc, rank desc, key desc
+      limit $6`,
+    [id, at ?? null, written ?? null, rank ?? null, key ?? null, limit],
   );
 }
 
@@ -63,8 +79,12 @@ const INVOICE_FACTS = `jsonb_build_object('kind', i.kind, 'amount', i.amount, 'p
 
 /** A cursor of `timelineOf`: what PostgreSQL could not read must not reach it. */
 export function isTimelineKey(text: string): boolean {
-  const [at = "", rank = "", key = "", ...more] = text.split("/");
+  const [at = "", written = "", rank = "", key = "", ...more] = text.split("/");
   return (
-    isTimedKey(`${at}/${rank}`) && /^[1-3]$/.test(rank) && /^[0-9a-z-]{1,60}$/.test(key) && more.length === 0
+    isTimedKey(`${at}/${rank}`) &&
+    (written === "infinity" || isTimedKey(`${written}/${rank}`)) &&
+    /^[1-4]$/.test(rank) &&
+    /^[0-9a-z-]{1,60}$/.test(key) &&
+    more.length === 0
   );
 }

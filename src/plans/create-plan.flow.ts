@@ -6,7 +6,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Database } from "../platform/database.ts";
 import { randomUuid } from "../platform/random.ts";
 import { insertPlan, insertPlanVersion, lockPlanByCode, savePlan, versionsOf } from "./plan.store.ts";
-import { type IntervalName, intervalOf, type Plan, type PlanVersion } from "./plan.ts";
+import { demandDayOfMonth, type IntervalName, intervalOf, type Plan, type PlanVersion } from "./plan.ts";
 
 export type PlanTools = {
   readonly db: Database;
@@ -32,9 +32,10 @@ export type NewPlan = {
 
 type Priced = { readonly plan: Plan; readonly price: PlanVersion };
 
-/** Puts a plan on offer with its first price; throws `ConflictError` when the code is taken. */
+/** Puts a plan on offer with its first price; throws `ConflictError` when the code is taken, `InvalidError` by field. */
 export async function createPlan({ db, clock, billingZone }: PlanTools, given: NewPlan): Promise<Priced> {
   const interval = intervalOf(given.interval, given.intervalCount);
+  demandDayOfMonth(interval, given.billingDay);
   return db.begin(async (tx) => {
     const now = await clock.now(tx);
     const plan: Plan = {

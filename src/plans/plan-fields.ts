@@ -21,12 +21,20 @@ export const newPlan = z.strictObject({
   name: nameField,
   amount: rupiahField(),
   tax_percent: taxField,
-  interval: z.enum(INTERVAL_NAMES, { error: `must be one of ${INTERVAL_NAMES.join(", ")}` }),
-  interval_count: wholeField(1, 366).default(1),
-  billing_day: wholeField(1, 31).nullish(),
-  trial_days: wholeField(0, 730).nullish(),
-  cycles: wholeField(1, 1200).nullish(),
-  dunning_policy: referenceField().nullish(),
+  interval: z
+    .enum(INTERVAL_NAMES, { error: `must be one of ${INTERVAL_NAMES.join(", ")}` })
+    .describe("what a period is made of"),
+  interval_count: wholeField(1, 366).default(1).describe("how many intervals to a period"),
+  billing_day: wholeField(1, 31)
+    .nullish()
+    .describe("day of the month on which periods begin, after a short first one; for months and years"),
+  trial_days: wholeField(0, 730).nullish().describe("days that are not billed at the beginning"),
+  cycles: wholeField(1, 1200)
+    .nullish()
+    .describe("how many invoices there will be in all; no end unless told"),
+  dunning_policy: referenceField()
+    .nullish()
+    .describe("the name of its dunning policy; only the built-in one is there yet"),
 });
 
 export const newVersion = z.strictObject({

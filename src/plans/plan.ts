@@ -22,17 +22,30 @@ const INTERVALS = {
 export type IntervalName = keyof typeof INTERVALS;
 export const INTERVAL_NAMES = Object.keys(INTERVALS) as IntervalName[];
 
-/** `count` times a named interval; throws `InvalidError` when the step is longer than we bill. */
-export function intervalOf(name: IntervalName, count: number): Interval {
+/** `count` (called `field`) times a named interval; throws `InvalidError` when the step is longer than we bill. */
+export function intervalOf(name: IntervalName, count: number, field = "interval_count"): Interval {
   const one = INTERVALS[name];
   const interval = { unit: one.unit, count: one.count * count };
   const longest = LONGEST_COUNT[interval.unit];
   if (interval.count > longest) {
-    throw new InvalidError(`interval_count: at most ${longest} ${interval.unit}s between two invoices`, {
-      field: "interval_count",
-    });
+    const says = `${field}: at most ${longest} ${interval.unit}s between two invoices`;
+    throw new InvalidError(says, { field });
   }
   return interval;
+}
+
+/** Whether its periods begin on a day of the month; those of days and weeks are counted on from their first day. */
+export function isByMonths({ unit }: Pick<Interval, "unit">): boolean {
+  return unit === "month" || unit === "year";
+}
+
+/** Throws `InvalidError` when a day of the month is chosen for an interval that has none; null: none is chosen. */
+export function demandDayOfMonth(interval: Interval, billingDay: number | null): void {
+  if (billingDay === null || isByMonths(interval)) return;
+  const says =
+    `billing_day: periods of ${interval.unit}s are counted from the first day and have no day of the month; ` +
+    "leave it out, or take an interval of months or years";
+  throw new InvalidError(says, { field: "billing_day" });
 }
 
 /** What is on offer. The price lives in its versions. */

@@ -138,6 +138,19 @@ export function rupiahField(): z.ZodInt {
   return z.int({ error }).min(1, { error }).max(AMOUNT_LIMIT, { error }).describe("whole rupiah");
 }
 
+const REASON = { min: 3, max: 200 } as const;
+
+/** Words of a person, such as why something was done: what a customer who asks is told. `says` is what it must say. */
+export function reasonField(says = "must say why"): z.ZodString {
+  const { min, max } = REASON;
+  const error = `${says}, in at least ${min} characters`;
+  return z
+    .string({ error })
+    .trim()
+    .min(min, { error })
+    .max(max, { error: `must be at most ${max} characters` });
+}
+
 /** Our caller's own name for a thing: it travels in URLs and on the wire, so plain ASCII. */
 export function referenceField(): z.ZodString {
   const error =

@@ -208,7 +208,10 @@ const GATEWAY: readonly (readonly [Name, string])[] = [
     "DOKU_PRIVATE_KEY",
     "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048; DOKU gets its public half",
   ],
-  ["DOKU_PUBLIC_KEY", "copy DOKU's public key from its back office"],
+  [
+    "DOKU_PUBLIC_KEY",
+    "copy DOKU's public key from its back office; with the simulator set what `tagih simulator` prints when it starts",
+  ],
 ];
 const API: readonly (readonly [Name, string])[] = [
   ["TAGIH_API_KEYS", "set it to name:role:key, for example office:admin:$(openssl rand -hex 24)"],

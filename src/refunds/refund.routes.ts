@@ -8,6 +8,7 @@ import {
   pageAnswer,
   pageFields,
   pageOf,
+  reasonField,
   rupiahField,
   wholeField,
 } from "../platform/api-fields.ts";
@@ -24,11 +25,7 @@ export type RefundRouteTools = RequestRefundTools & {
 
 const wanted = z.strictObject({
   amount: rupiahField().optional(),
-  reason: z
-    .string({ error: "must say why" })
-    .trim()
-    .min(3, { error: "must say why" })
-    .max(200, { error: "must be at most 200 characters" }),
+  reason: reasonField(),
   attempt: wholeField(1, 10_000).optional(),
 });
 

@@ -10,7 +10,7 @@ export type Alignment = (typeof ALIGNMENTS)[number];
 export type Anchor = {
   readonly startOn: LocalDate;
   readonly interval: Interval;
-  /** 1–31; null: the day of the anchor. Day and week plans ignore it. */
+  /** 1–31; null: the day of the anchor. Intervals of days and weeks have none. */
   readonly billingDay: number | null;
   /** First day after the trial; then period 0 begins here and not at `startOn`. */
   readonly trialEndsOn: LocalDate | null;

@@ -1,5 +1,6 @@
 import { ConflictError, InvalidError } from "../kernel/errors.ts";
 import type { LocalDate } from "../kernel/time.ts";
+import { isByMonths } from "../plans/plan.ts";
 import { type BillingPeriod, billingPeriod } from "./billing-period.ts";
 import { demandNotEnded } from "./ending.ts";
 import { nextWake } from "./opening.ts";
@@ -69,7 +70,7 @@ export function reanchored(
       field: "on",
     });
   const { unit } = subscription.terms.interval;
-  if (typeof choice === "number" && unit !== "month" && unit !== "year")
+  if (typeof choice === "number" && !isByMonths({ unit }))
     throw new InvalidError(
       `billing_day: periods of ${unit}s are counted in days; say on which day they begin`,
       {

@@ -1,22 +1,16 @@
 import { z } from "zod";
-import { dateField, wholeField } from "../platform/api-fields.ts";
+import { dateField, reasonField, wholeField } from "../platform/api-fields.ts";
 import { type Actor, type ApiRoute, apiRoute } from "../platform/api-route.ts";
 import { rehearseIf } from "../platform/rehearsal.ts";
 import { changeZone, moveAnchor, skipPeriod, takeCancelBack } from "./change-calendar.flow.ts";
 import type { SubscriptionTools } from "./create-subscription.flow.ts";
 import { giveDiscount, stopDiscount } from "./discount-order.flow.ts";
 import type { SubscriptionEventTools, SubscriptionOrder } from "./lock-subscription.flow.ts";
-import { zoneField } from "./preview.ts";
 import type { AnchorChoice } from "./re-anchor.ts";
 import { showDiscount, showSubscription } from "./show-subscription.flow.ts";
 import { discountGiven, newDiscount } from "./subscription.routes.ts";
 import { discountAnswer, subscriptionAnswer } from "./subscription-answer.ts";
-
-/** Why a person did it: what a customer who asks is told. */
-export function reasonField(): z.ZodString {
-  const error = "must say why";
-  return z.string({ error }).trim().min(3, { error }).max(200, { error: "must be at most 200 characters" });
-}
+import { zoneField } from "./term-fields.ts";
 
 const why = z.strictObject({ reason: reasonField() });
 const skip = why.extend({
@@ -28,7 +22,7 @@ const reanchoring = why
     on: dateField()
       .optional()
       .describe("first day of the next period; the day it would begin on, unless told"),
-    billing_day: wholeField(1, 31).optional(),
+    billing_day: wholeField(1, 31).optional().describe("the day of the month on which later periods begin"),
     choice: z
       .enum(["keep", "move"], { error: "must be keep or move" })
       .optional()

@@ -2,10 +2,9 @@ import { liveBindingOf } from "../customers/binding.store.ts";
 import { customerByReference, lockCustomers } from "../customers/customer.store.ts";
 import { ConflictError, InvalidError } from "../kernel/errors.ts";
 import type { SubscriptionId } from "../kernel/ids.ts";
-import type { Rupiah } from "../kernel/money.ts";
 import { type Instant, type LocalDate, localDateAt } from "../kernel/time.ts";
 import { planByCode, pricesOn } from "../plans/plan.store.ts";
-import { demandOnOffer, type Plan } from "../plans/plan.ts";
+import { demandOnOffer, type Plan, type PlanVersion } from "../plans/plan.ts";
 import type { Actor } from "../platform/api-route.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Database, Tx } from "../platform/database.ts";
@@ -15,7 +14,7 @@ import type { Alignment } from "./alignment.ts";
 import { periodOn, type Terms } from "./billing-period.ts";
 import { type DiscountId, insertDiscounts } from "./discount.store.ts";
 import type { Discount } from "./discount.ts";
-import { makeTerms } from "./make-terms.ts";
+import { termsOnPlan } from "./make-terms.ts";
 import type { CatchUpPolicy } from "./opening.ts";
 import { insertSubscription, liveReferencesTo } from "./subscription.store.ts";
 import { newlyAgreed, type Subscription } from "./subscription.ts";
@@ -122,13 +121,10 @@ async function agree(
   now: Instant,
 ): Promise<Subscription> {
   const customer = await customerByReference(tx, given.customerReference);
-  const plan = await planByCode(tx, given.planCode);
-  demandOnOffer(plan);
   const zone = given.zone ?? billingZone;
   const today = localDateAt(now, zone);
-  const price = (await pricesOn(tx, [plan.id], today)).get(plan.id);
-  if (price === undefined) throw new InvalidError(`plan: ${plan.code} has no price yet`, { field: "plan" });
-  const terms = termsOf(given, plan, { amount: price.amount, today });
+  const { plan, price } = await planOnOffer(tx, given.planCode, today);
+  const terms = termsOnPlan(given, plan, { amount: price.amount, today });
   demandCurrentStart(terms, today);
   return newlyAgreed({
     id: randomUuid() as SubscriptionId,
@@ -144,24 +140,17 @@ async function agree(
   });
 }
 
-/** What is said wins over the plan's; a calendar has no billing day, and a trial to a day none of days. */
-function termsOf(
-  given: NewSubscription,
-  plan: Plan,
-  { amount, today }: { readonly amount: Rupiah; readonly today: LocalDate },
-): Terms {
-  return makeTerms({
-    startOn: given.startOn ?? today,
-    interval: { unit: plan.intervalUnit, count: plan.intervalCount },
-    billingDay: given.billingDay ?? (given.alignment === "calendar" ? null : plan.billingDay),
-    trialDays: given.trialDays ?? (given.trialEndsOn === null ? plan.trialDays : null),
-    trialEndsOn: given.trialEndsOn,
-    endsOn: given.endsOn,
-    cycles: given.cycles ?? plan.cycles,
-    amount,
-    alignment: given.alignment ?? "anniversary",
-    billingMonth: given.billingMonth,
-  });
+/** The plan called `code` with its price of `today`; throws when nobody new may subscribe to it. */
+export async function planOnOffer(
+  tx: Tx,
+  code: string,
+  today: LocalDate,
+): Promise<{ readonly plan: Plan; readonly price: PlanVersion }> {
+  const plan = await planByCode(tx, code);
+  demandOnOffer(plan);
+  const price = (await pricesOn(tx, [plan.id], today)).get(plan.id);
+  if (price === undefined) throw new InvalidError(`plan: ${plan.code} has no price yet`, { field: "plan" });
+  return { plan, price };
 }
 
 /** A start long past would bill periods that are over, which nobody who types a date means to do. */

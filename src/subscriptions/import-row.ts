@@ -5,7 +5,7 @@ import type { FieldProblem } from "../platform/problem.ts";
 import { readFields } from "../platform/read-fields.ts";
 import { ALIGNMENTS, type Alignment } from "./alignment.ts";
 import { IMPORT_COLUMNS, type ImportColumn } from "./import-columns.ts";
-import { zoneField } from "./preview.ts";
+import { zoneField } from "./term-fields.ts";
 
 /** One line of an import, read; null: the cell is empty or the column is not there. */
 export type ImportRow = {

@@ -4,7 +4,7 @@ import type { LocalDate } from "../kernel/time.ts";
 import type { PlanPrice, PricedPlan } from "../plans/priced-plan.ts";
 import { type BillingPeriod, billingPeriod, periodOn, type Terms } from "./billing-period.ts";
 import type { ImportRow } from "./import-row.ts";
-import { makeTerms } from "./make-terms.ts";
+import { billingDayFor, makeTerms } from "./make-terms.ts";
 
 /** The terms that a line describes, and the price they are at. */
 export type ImportedTerms = { readonly terms: Terms; readonly price: PlanPrice };
@@ -18,7 +18,7 @@ export function importedTerms(row: ImportRow, { plan, prices }: PricedPlan, toda
   const terms = makeTerms({
     startOn: row.startOn,
     interval: { unit: plan.intervalUnit, count: plan.intervalCount },
-    billingDay: row.billingDay ?? (row.alignment === "calendar" ? null : plan.billingDay),
+    billingDay: billingDayFor(row, plan),
     trialDays: null,
     trialEndsOn: row.trialEndsOn,
     endsOn: row.endsOn,

@@ -1,7 +1,7 @@
 import { InvalidError } from "../kernel/errors.ts";
 import type { Rupiah } from "../kernel/money.ts";
 import type { LocalDate } from "../kernel/time.ts";
-import type { Interval } from "../plans/plan.ts";
+import { demandDayOfMonth, type Interval, isByMonths, type Plan } from "../plans/plan.ts";
 import { type Alignment, blockOf } from "./alignment.ts";
 import type { Terms } from "./billing-period.ts";
 import { plusDays } from "./local-date.ts";
@@ -37,6 +37,51 @@ export function makeTerms(said: Said): Terms {
   return { ...terms, trialEndsOn };
 }
 
+/** What people say about a subscription to a plan; null: the plan's own, else the calendar's default. */
+export type SaidOfPlan = {
+  readonly startOn: LocalDate | null;
+  readonly alignment: Alignment | null;
+  readonly billingDay: number | null;
+  readonly billingMonth: number | null;
+  readonly trialDays: number | null;
+  readonly trialEndsOn: LocalDate | null;
+  readonly endsOn: LocalDate | null;
+  readonly cycles: number | null;
+};
+
+/**
+ * Terms on a plan: what is said wins over the plan's; a calendar has no billing day, and a trial to a day none of days.
+ * Throws `InvalidError` as `makeTerms` does.
+ */
+export function termsOnPlan(
+  given: SaidOfPlan,
+  plan: Plan,
+  { amount, today }: { readonly amount: Rupiah; readonly today: LocalDate },
+): Terms {
+  return makeTerms({
+    startOn: given.startOn ?? today,
+    interval: { unit: plan.intervalUnit, count: plan.intervalCount },
+    billingDay: billingDayFor(given, plan),
+    trialDays: given.trialDays ?? (given.trialEndsOn === null ? plan.trialDays : null),
+    trialEndsOn: given.trialEndsOn,
+    endsOn: given.endsOn,
+    cycles: given.cycles ?? plan.cycles,
+    amount,
+    alignment: given.alignment ?? "anniversary",
+    billingMonth: given.billingMonth,
+  });
+}
+
+/** The day of the month to say for a subscription to `plan`: what was asked, else the plan's where one can apply. */
+export function billingDayFor(
+  { billingDay, alignment }: { readonly billingDay: number | null; readonly alignment: Alignment | null },
+  plan: Plan,
+): number | null {
+  // A plan of weeks from before that was refused may still name a day.
+  const inherits = alignment !== "calendar" && isByMonths({ unit: plan.intervalUnit });
+  return billingDay ?? (inherits ? plan.billingDay : null);
+}
+
 function trialEnd(startOn: LocalDate, days: number | null, until: LocalDate | null): LocalDate | null {
   if (until === null) return days === null || days === 0 ? null : plusDays(startOn, days);
   if (days !== null) {
@@ -51,6 +96,7 @@ function trialEnd(startOn: LocalDate, days: number | null, until: LocalDate | nu
 
 function demandOneAnchor({ alignment, billingDay, billingMonth, interval }: Said): void {
   const month = billingMonth ?? null;
+  demandDayOfMonth(interval, billingDay);
   if (alignment === "calendar" && billingDay !== null) {
     const says = "billing_day: with calendar alignment periods begin on the 1st; leave one of the two out";
     throw new InvalidError(says, { field: "billing_day" });

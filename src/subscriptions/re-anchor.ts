@@ -1,5 +1,6 @@
 import { InvariantError } from "../kernel/errors.ts";
 import type { LocalDate } from "../kernel/time.ts";
+import { isByMonths } from "../plans/plan.ts";
 import { anchorDate } from "./alignment.ts";
 import { billingPeriod, periodOn, type Terms } from "./billing-period.ts";
 import { dayOfMonth } from "./local-date.ts";
@@ -27,8 +28,7 @@ export function reanchor(
 }
 
 function keptDay(terms: Terms): number | null {
-  const byMonths = terms.interval.unit === "month" || terms.interval.unit === "year";
-  return byMonths && terms.alignment !== "calendar"
+  return isByMonths(terms.interval) && terms.alignment !== "calendar"
     ? (terms.billingDay ?? dayOfMonth(anchorDate(terms)))
     : terms.billingDay;
 }

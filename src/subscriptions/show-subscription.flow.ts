@@ -1,5 +1,6 @@
-import type { Tx } from "../platform/database.ts";
+import type { Database, Tx } from "../platform/database.ts";
 import { discountsOf, type StoredDiscount } from "./discount.store.ts";
+import { unbilledFrom } from "./ending.ts";
 import { type Bill, billOf } from "./next-bill.ts";
 import { priceChangesOf } from "./price-change.store.ts";
 import type { PriceChange } from "./price-change.ts";
@@ -16,6 +17,11 @@ export async function showSubscription(tx: Tx, tools: ShowTools, reference: stri
   const view = await subscriptionByReference(tx, reference);
   const showOne = await subscriptionShower(tx, tools, [view]);
   return showOne(view);
+}
+
+/** Throws `NotFoundError` when there is no subscription called `reference`. */
+export async function demandSubscription(db: Database, reference: string): Promise<void> {
+  await db.begin((tx) => subscriptionByReference(tx, reference));
 }
 
 /** How to show any of these subscriptions as the API does: what their next bills depend on is read once for all. */
@@ -71,6 +77,7 @@ function show(view: SubscriptionView, next: Bill | null) {
     paused_at: subscription.pausedAt?.toISO() ?? null,
     resumes_on: subscription.resumesOn,
     cancel_at_period_end: subscription.cancelAtPeriodEnd,
+    cancels_on: subscription.cancelAtPeriodEnd ? unbilledFrom(subscription) : null,
     credit: subscription.credit,
     rollover: subscription.rollover,
     created_at: view.createdAt.toISO(),

@@ -47,6 +47,9 @@ export const subscriptionAnswer = z.strictObject({
   paused_at: momentField().nullable(),
   resumes_on: dateField().nullable(),
   cancel_at_period_end: z.boolean(),
+  cancels_on: dateField()
+    .nullable()
+    .describe("where it is canceled at the period's end: that day, the first that is not billed"),
   credit: z.int(),
   rollover: z.int(),
   created_at: momentField(),

@@ -12,26 +12,33 @@ import {
 } from "../platform/api-fields.ts";
 import { type ApiRoute, apiRoute, EVERYBODY } from "../platform/api-route.ts";
 import { rehearseIf } from "../platform/rehearsal.ts";
-import { ALIGNMENTS } from "./alignment.ts";
 import {
   createSubscription,
   type NewSubscription,
   type SubscriptionTools,
 } from "./create-subscription.flow.ts";
 import { CATCH_UP_POLICIES } from "./opening.ts";
-import { preview, previewInput, zoneField } from "./preview.ts";
+import { previewQuestion } from "./preview.ts";
+import { previewSubscription } from "./preview-subscription.flow.ts";
 import { showSubscription, subscriptionShower } from "./show-subscription.flow.ts";
 import { SUBSCRIPTION_STATES } from "./subscription.ts";
 import { subscriptionAnswer } from "./subscription-answer.ts";
 import { listSubscriptions } from "./subscription-view.store.ts";
+import { termFields } from "./term-fields.ts";
 
 /** A percentage or an amount off, for a number of periods or (none given) for ever. */
 export const newDiscount = z
   .strictObject({
-    percent: wholeField(1, 100).nullish(),
-    amount: rupiahField().nullish(),
-    periods: wholeField(1, 1200).nullish(),
-    reason: z.string({ error: "must be text" }).trim().min(1).max(300).nullish(),
+    percent: wholeField(1, 100).nullish().describe("percent off; this or amount"),
+    amount: rupiahField().nullish().describe("whole rupiah off; this or percent"),
+    periods: wholeField(1, 1200).nullish().describe("for how many periods; for ever unless told"),
+    reason: z
+      .string({ error: "must be text" })
+      .trim()
+      .min(1)
+      .max(300)
+      .nullish()
+      .describe("what a customer who asks is told"),
   })
   .refine(({ percent, amount }) => (percent ?? null) === null || (amount ?? null) === null, {
     error: "give percent or amount, not both",
@@ -53,20 +60,19 @@ const newSubscription = z.strictObject({
   reference: referenceField(),
   customer: z.string({ error: "must be the reference of a customer" }),
   plan: z.string({ error: "must be the code of a plan" }),
-  start_on: dateField().nullish(),
-  alignment: z.enum(ALIGNMENTS, { error: `must be one of ${ALIGNMENTS.join(", ")}` }).nullish(),
-  billing_day: wholeField(1, 31).nullish(),
-  billing_month: wholeField(1, 12).nullish(),
-  trial_days: wholeField(0, 730).nullish(),
-  trial_ends_on: dateField().nullish(),
-  zone: zoneField().nullish(),
-  ends_on: dateField().nullish(),
-  cycles: wholeField(1, 1200).nullish(),
+  start_on: dateField()
+    .nullish()
+    .describe("the first day; unless told today, or the day on which the wallet is linked"),
+  ...termFields,
   catch_up_policy: z
     .enum(CATCH_UP_POLICIES, { error: `must be one of ${CATCH_UP_POLICIES.join(", ")}` })
-    .nullish(),
-  discount: newDiscount.nullish(),
-  allow_second: z.boolean({ error: "must be true or false" }).default(false),
+    .nullish()
+    .describe("how it is billed when the house was away; the house's own way unless told"),
+  discount: newDiscount.nullish().describe('from the first period on, such as {"percent": 20, "periods": 3}'),
+  allow_second: z
+    .boolean({ error: "must be true or false" })
+    .default(false)
+    .describe("also when the customer has a subscription to that plan already"),
 });
 
 const listQuery = z.strictObject({
@@ -80,7 +86,7 @@ const listQuery = z.strictObject({
 
 /** Subscriptions: who has agreed to which plan, and what that will bill. */
 export function subscriptionRoutes(tools: SubscriptionTools): ApiRoute[] {
-  return [create(tools), previewRoute(), list(tools), get(tools)];
+  return [create(tools), previewRoute(tools), list(tools), get(tools)];
 }
 
 function create(tools: SubscriptionTools): ApiRoute {
@@ -123,7 +129,7 @@ function asked(body: z.output<typeof newSubscription>): NewSubscription {
   };
 }
 
-function previewRoute(): ApiRoute {
+function previewRoute(tools: SubscriptionTools): ApiRoute {
   return apiRoute({
     method: "POST",
     path: "/subscriptions/preview",
@@ -131,8 +137,8 @@ function previewRoute(): ApiRoute {
     summary: "The periods, dates and amounts that such a subscription would be billed for",
     roles: EVERYBODY,
     idempotency: "none",
-    body: previewInput,
-    run: async ({ body }) => preview(body),
+    body: previewQuestion,
+    run: ({ body }) => previewSubscription(tools, body),
   });
 }
 

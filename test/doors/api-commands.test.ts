@@ -24,6 +24,18 @@ async function office() {
 }
 
 const PLAN = ["--code", "pro", "--name", "Pro", "--amount", "99000", "--interval", "month"];
+const NEW_WEEKLY = [
+  "plan",
+  "create",
+  "--code",
+  "w",
+  "--name",
+  "W",
+  "--amount",
+  "20000",
+  "--interval",
+  "week",
+];
 const CUSTOMER = ["--reference", "budi", "--name", "Budi S.", "--phone", "081234567890"];
 
 test(
@@ -72,27 +84,57 @@ test("bad input ends with 64 and one message that names the options", STORY, asy
     /^tagih: --code: must be .*; --amount: must be whole rupiah.*; --interval: must be/,
   );
   expect(wrong.err.trimEnd().split("\n")).toHaveLength(1);
-  await tagih("plan", "create", ...PLAN);
-  await tagih("customer", "create", ...CUSTOMER);
-  const cases: readonly (readonly [words: readonly string[], code: number, says: RegExp])[] = [
+  await refusesAll(tagih, [
     [["plan", "list", "--limit", "many"], 64, /--limit: must be a number/],
     [["plan", "list", "--cursor", "forged"], 64, /--cursor: use the next_cursor/],
-    [["plan", "show", "nothing"], 64, /there is no plan nothing/],
     [["plan", "show"], 64, /missing required argument 'code'/],
     [["plan", "create", "--colour", "red"], 64, /unknown option '--colour'/],
     [["plan", "frobnicate"], 64, /unknown command 'frobnicate'/],
     [["customer", "create", ...CUSTOMER.slice(2, 4), "--reference", "c2", "--phone", "12"], 64, /--phone: /],
-    [["plan", "create", ...PLAN], 1, /--code: there is already a plan pro/],
-    [["invoice", "collect", "no-uuid"], 64, /there is no invoice no-uuid/],
     [["invoice", "list", "--from", "2027-02-30"], 64, /--from: must be a date that exists/],
-  ];
+    [["subscription", "preview", "--start", "2027-03-01"], 64, /--interval: must be given.*--amount: must/],
+    [[...NEW_WEEKLY, "--billing-day", "5"], 64, /^tagih: --billing-day: periods of weeks are counted/],
+  ]);
+});
+
+test("what the house refuses as it stands ends with 1, in words of the command line", STORY, async () => {
+  const { tagih } = await office();
+  await tagih("plan", "create", ...PLAN);
+  await tagih("customer", "create", ...CUSTOMER);
+  const begin = ["subscription", "create", "--customer", "budi", "--plan", "pro", "--reference"];
+  await tagih(...begin, "s-1");
+  await refusesAll(tagih, [
+    [["plan", "create", ...PLAN], 1, /--code: there is already a plan pro/],
+    [["plan", "show", "nothing"], 1, /there is no plan nothing/],
+    [["subscription", "invoices", "nope"], 1, /there is no subscription nope/],
+    [["invoice", "collect", "no-uuid"], 1, /there is no invoice no-uuid/],
+    [["report", "collection", "--plan", "nothing"], 1, /there is no plan nothing/],
+    [
+      [...begin, "s-2"],
+      1,
+      /^tagih: --plan: budi already has .* or say --allow-second if a second one is meant/,
+    ],
+    [
+      [...begin, "s-2", "--trial-days", "3", "--trial-ends-on", "2027-03-04"],
+      64,
+      /^tagih: --trial-ends-on: give it or --trial-days, not both/,
+    ],
+  ]);
+});
+
+type Refused = readonly [words: readonly string[], code: number, says: RegExp];
+
+async function refusesAll(
+  tagih: (...words: string[]) => ReturnType<typeof runTagih>,
+  cases: readonly Refused[],
+): Promise<void> {
   for (const [words, code, says] of cases) {
     const { code: ended, err, out } = await tagih(...words);
     expect([ended, out], words.join(" ")).toEqual([code, ""]);
     expect(err, words.join(" ")).toMatch(says);
     expect(err, words.join(" ")).not.toMatch(/^ {4}at /m);
   }
-});
+}
 
 test("only commands that ask the gateway want its configuration", STORY, async () => {
   const { tagih, env } = await office();
@@ -136,4 +178,11 @@ test("help tells of every group, and of every option with its bounds", STORY, as
   const help = (await tagih("plan", "create", "--help")).out.replace(/\s+/g, " ");
   expect(help).toContain("--amount <n> integer, 1 to 1000000000000, whole rupiah, required");
   expect(help).toContain("--dry-run show what would be done, and do nothing");
+  const of = async (...words: string[]) => (await tagih(...words, "--help")).out.replace(/\s+/g, " ");
+  const making = await of("subscription", "create");
+  expect(making).toMatch(/--alignment <text> anniversary \| calendar, "" for none, where periods begin/);
+  expect(making).toMatch(/--cycles <n> integer, 1 to 1200, "" for none, how many invoices/);
+  expect(await of("subscription", "discount", "add")).toMatch(/--percent <n> .* percent off; this or amount/);
+  // Where an option says nothing the next one follows its placeholder.
+  expect(await of("preview")).not.toMatch(/--[a-z-]+( <\w+>)? (-|$)/);
 });

@@ -117,6 +117,41 @@ test("a row that comes or goes between two pages moves no other: none is shown t
   expect(second.data.map((plan) => plan["code"])).not.toContain("a");
 });
 
+test("nothing is found below a thing that is not there, and the answer says what is missing", async () => {
+  const home = await buildHouse();
+  const below = apiRoutes(home.house).filter(({ method, path }) => method === "GET" && path.includes(":"));
+  expect(below.map(named)).toContain("GET /subscriptions/:reference/invoices");
+  for (const route of below) {
+    const { status, json } = await home.request("GET", route.path.replace(/:\w+/g, "nope"));
+    expect([status, json["detail"]], named(route)).toEqual([404, expect.stringMatching(/^there is no \w+/)]);
+  }
+  const { json } = await home.request("GET", "/subscriptions/nope/invoices");
+  expect(json["detail"]).toBe("there is no subscription nope");
+});
+
+test("a reason that is too short is told how long it must be, by every route that wants one", async () => {
+  const { house } = await buildHouse();
+  const says = apiRoutes(house).flatMap((route) => {
+    const body = (route.path.includes("/discounts/") ? route.query : route.body)?.safeParse({ reason: "no" });
+    const issue = body?.error?.issues.find(({ path }) => path.join(".") === "reason");
+    return issue === undefined ? [] : [{ route: named(route), message: issue.message }];
+  });
+  for (const { route, message } of says)
+    expect(message, route).toMatch(/^must say why(, e\.g\. .*)?, in at least 3 characters$/);
+  const by = says.map(({ route }) => route);
+  expect(by).toEqual(
+    expect.arrayContaining([
+      "POST /subscriptions/:reference/cancel",
+      "POST /subscriptions/:reference/skip",
+      "POST /subscriptions/:reference/change-plan",
+      "POST /invoices/:id/void",
+      "POST /invoices/:id/refunds",
+      "POST /customers/:reference/erase",
+      "POST /stops",
+    ]),
+  );
+});
+
 /** Reads only, though it is asked by POST because its question is long. */
 const ONLY_READS = /\/preview$/;
 

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { importCommand } from "../../src/app/import-command.ts";
@@ -84,7 +84,7 @@ test("a file with bad lines ends with 1, names them, and the good ones are in", 
 });
 
 test(
-  "a file of other columns, or results that have no place, end with 64 and one message",
+  "a file of other columns, or results that have no place, end with 64, one message and no results",
   STORY,
   async () => {
     const tagih = await office();
@@ -94,6 +94,13 @@ test(
       out: "",
       err: expect.stringMatching(/^tagih: there is no column referense; is it reference\?;/),
     });
+    expect(existsSync(join(folder.path, "other.results.csv"))).toBe(false);
+    const kept = put("kept.csv", "of the day before");
+    expect(await tagih("import", "other.csv", "--results", "kept.csv")).toMatchObject({ code: 64 });
+    expect(readFileSync(kept, "utf8")).toBe("of the day before");
+    put("nobody.csv", HEADER);
+    expect(await tagih("import", "nobody.csv", "--results", "kept.csv")).toMatchObject({ code: 0 });
+    expect(readFileSync(kept, "utf8")).toBe("line,reference,result,column,message\r\n");
     expect(await tagih("import", "other.csv", "--results", "no/where.csv")).toMatchObject({
       code: 64,
       err: expect.stringMatching(/^tagih: --results: no\/where.csv cannot be written/),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openDueInvoices } from "../../src/invoices/open-invoices.flow.ts";
+import { planChangeText } from "../../src/invoices/plan-change-text.ts";
 import { rupiah } from "../../src/kernel/money.ts";
 import type { Plan } from "../../src/plans/plan.ts";
 import { at, type RoomsDatabase, storePlan, storeSubscription } from "../support/rooms.ts";
@@ -67,6 +68,9 @@ describe("a plan change now", () => {
       amount: 150_000,
       change: { from: "2027-06-16", charge: 30_000, credit: 0, invoice_amount: 30_000 },
     });
+    expect(planChangeText(done)).toMatch(
+      /^s-1 is on plan gold .*\n {2}credit +-Rp 45.000 .*\ndue now: Rp 30.000/s,
+    );
     expect((await invoices(db)).at(-1)).toEqual({
       kind: "change",
       index: 0,
@@ -300,7 +304,7 @@ describe("a plan change now", () => {
     expect(await db.query(`select id from subscription_changes`)).toEqual([]);
   });
 
-  it("to a plan that the customer has already is asked about, and an archived one is refused", async () => {
+  it("to a plan that the customer has already is asked about; an archived one and a day that weeks do not have are refused", async () => {
     const tools = await inJune();
     const { db } = tools;
     const [{ id } = { id: "" }] = await db.query<{ id: string }>(
@@ -312,6 +316,10 @@ describe("a plan change now", () => {
     await planOf(db, "old", 5_000);
     await db.query(`update plans set archived_at = now() where code = 'old'`);
     await expect(change(tools, "old")).rejects.toThrow("old is archived");
+    await planOf(db, "weekly", 25_000, { intervalUnit: "week" });
+    await expect(change(tools, "weekly", { billing_day: 5 })).rejects.toThrow(
+      "billing_day: periods of weeks are counted from the first day",
+    );
   });
 
   it("withdraws the price changes that were planned for the old plan, and says so", async () => {

@@ -44,7 +44,9 @@ async function ready({
     });
   const get = (reference: string) =>
     call(routes, "GET", "/subscriptions/:reference", { params: { reference } });
-  return { db, customer, post, get };
+  const preview = (body: Body) =>
+    call(routes, "POST", "/subscriptions/preview", { body }) as Promise<unknown>;
+  return { db, customer, post, get, preview };
 }
 
 async function count(db: RoomsDatabase, table: string): Promise<number> {
@@ -100,6 +102,12 @@ describe("POST /subscriptions", () => {
     const { post, get } = await ready({ plan: { ...trial, ...billingDay } });
     expect(await post(body)).toMatchObject(expected);
     expect(await get("s1")).toMatchObject(expected);
+  });
+
+  it("of a plan of weeks that names a day of the month has none, and one that is asked for is refused", async () => {
+    const { post } = await ready({ plan: { intervalUnit: "week", billingDay: 5 } });
+    await expect(post({ billing_day: 25 })).rejects.toThrow(/^billing_day: periods of weeks .* leave it out/);
+    expect(await post({})).toMatchObject({ billing_day: null, next_amount: 99_000 });
   });
 
   it("with a billing month begins its years there", async () => {
@@ -318,5 +326,40 @@ describe("the bill that is shown before it is made", () => {
       paused_at: "2027-03-11T00:00:00.000Z",
       resumes_on: "2027-04-01",
     });
+  });
+});
+
+describe("POST /subscriptions/preview", () => {
+  it("of a plan shows what a subscription to it would be billed, by all that the plan says", async () => {
+    const { preview } = await ready({ plan: { trialDays: 14, billingDay: 1, cycles: 2 } });
+    expect(await preview({ plan: "pro", start: "2027-03-10" })).toMatchObject([
+      { bills_on: "2027-03-24", amount: 25_548, proration: { days: 8, of: 31 } },
+      { bills_on: "2027-04-01", amount: 99_000 },
+    ]);
+    const told = { trial_days: 0, billing_day: 10, cycles: 3, periods: 1 };
+    expect(await preview({ plan: "pro", start: "2027-03-10", ...told })).toMatchObject([
+      { bills_on: "2027-03-10", amount: 99_000 },
+    ]);
+  });
+
+  it("of an interval and an amount needs no plan", async () => {
+    const { preview } = await ready();
+    const asked = { start: "2027-03-10", interval: "week", count: 2, amount: 20_000, periods: 2 };
+    expect(await preview(asked)).toMatchObject([
+      { bills_on: "2027-03-10", amount: 20_000 },
+      { bills_on: "2027-03-24", amount: 20_000 },
+    ]);
+  });
+
+  test.each<[Body, RegExp]>([
+    [{ interval: "month" }, /^amount: must be given, or a plan that says it$/],
+    [{ amount: 99_000 }, /^interval: must be given, or a plan that says it$/],
+    [{ plan: "pro", amount: 99_000 }, /^amount: the plan says it; leave one of the two out$/],
+    [{ plan: "pro", interval: "month", count: 1 }, /^interval: the plan says it.*; count: the plan says it/],
+    [{ plan: "nothing" }, /^there is no plan nothing$/],
+    [{ interval: "year", count: 11, amount: 1 }, /^count: at most 10 years/],
+  ])("%o is refused, by field", async (asked, says) => {
+    const { preview } = await ready();
+    await expect(preview({ start: "2027-03-10", ...asked })).rejects.toThrow(says);
   });
 });

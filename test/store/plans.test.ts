@@ -166,6 +166,16 @@ describe("POST /plans", () => {
     ["an interval of nothing", { interval_count: 0 }, /interval_count: must be a whole number from 1/],
     ["eleven years", { interval: "year", interval_count: 11 }, /interval_count: at most 10 years/],
     ["a 32nd", { billing_day: 32 }, /billing_day: must be a whole number from 1 to 31/],
+    [
+      "a day of the month for weeks",
+      { interval: "week", billing_day: 5 },
+      /billing_day: periods of weeks .*leave it/,
+    ],
+    [
+      "a day of the month for days",
+      { interval: "day", billing_day: 5 },
+      /billing_day: periods of days .*leave it/,
+    ],
     ["a code with a space", { code: "go ld" }, /code: must be 1 to 64 letters/],
     ["a misspelt field", { billing_days: 1 }, /billing_days/],
   ])("%s is refused by name", async (_name, wrong, says) => {

@@ -86,7 +86,7 @@ describe("every event", () => {
     ["pause", { resumes_on: "2027-03-10" }, "resumes_on: must be after 2027-03-10"],
     ["hold", { owner: "finance", ends_on: "2027-03-10" }, "ends_on: must be after 2027-03-10"],
     ["hold", {}, "owner: must say who answers for it"],
-    ["pause", { reason: "" }, "reason: must say why"],
+    ["pause", { reason: "" }, "reason: must say why, in at least 3 characters"],
     ["re-anchor", {}, "say on, billing_day or choice"],
     ["change-plan", { plan: "plan-of-s-1", at: "now" }, "on plan-of-s-1 at that price already"],
     ["change-plan", { plan: "nothing", at: "now" }, "there is no plan nothing"],

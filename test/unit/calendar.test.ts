@@ -85,6 +85,8 @@ describe("what contradicts itself is refused, by field", () => {
     ["start=2027-01-10 interval=month billing_month=5", "billing_month"],
     ["start=2027-01-10 interval=month count=5 billing_month=5", "billing_month"],
     ["start=2027-01-10 interval=week billing_month=5", "billing_month"],
+    ["start=2027-01-10 interval=week billing_day=25", "billing_day"],
+    ["start=2027-01-10 interval=day count=10 billing_day=1", "billing_day"],
     ["start=2027-01-10 interval=month trial_days=3 trial_ends_on=2027-02-01", "trial_ends_on"],
     ["start=2027-01-10 interval=month trial_ends_on=2027-01-09", "trial_ends_on"],
     ["start=2027-01-10 interval=month ends_on=2027-01-10", "ends_on"],

@@ -111,6 +111,15 @@ test("all problems are told together, each with its variable and the cure", () =
     expect(problem).toMatch(/^\w+ (is missing: |must |is not |turned is |"Jakarta" is )/);
 });
 
+test("a simulator's key that is not there yet says what makes it", () => {
+  const { DOKU_PUBLIC_KEY: _, ...env } = production;
+  const problems = problemsOf({ ...env, DOKU_PUBLIC_KEY_FILE: ".tagih/nobody-started.pub.pem" }, everything);
+  expect(problems).toEqual([
+    expect.stringMatching(/^DOKU_PUBLIC_KEY_FILE: \.tagih\/nobody-started\.pub\.pem cannot be read/),
+    expect.stringMatching(/^DOKU_PUBLIC_KEY is missing: .*set what `tagih simulator` prints/),
+  ]);
+});
+
 test("a command is asked only for what it needs", () => {
   const { DATABASE_URL, REDIS_URL, NODE_ENV } = production;
   expect(problemsOf({ NODE_ENV, DATABASE_URL, REDIS_URL })).toEqual([]);
