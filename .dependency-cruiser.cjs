@@ -9,6 +9,7 @@ const ROOMS = [
   "plans",
   "customers",
   "subscriptions",
+  "dunning",
   "invoices",
   "refunds",
   "notifications",

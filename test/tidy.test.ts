@@ -57,6 +57,7 @@ const PLANTS: Readonly<Record<string, { readonly file: string; readonly imports:
   "rooms-go-down-from-plans": { file: "src/plans/a.ts", imports: "../customers/low.ts" },
   "rooms-go-down-from-customers": { file: "src/customers/a.ts", imports: "../subscriptions/low.ts" },
   "rooms-go-down-from-subscriptions": { file: "src/subscriptions/a.ts", imports: "../invoices/low.ts" },
+  "rooms-go-down-from-dunning": { file: "src/dunning/a.ts", imports: "../invoices/low.ts" },
   "rooms-go-down-from-invoices": { file: "src/invoices/a.ts", imports: "../refunds/low.ts" },
   "rooms-go-down-from-refunds": { file: "src/refunds/a.ts", imports: "../notifications/low.ts" },
   "rooms-go-down-from-notifications": { file: "src/notifications/a.ts", imports: "../reconciliation/low.ts" },

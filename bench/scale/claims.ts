@@ -104,7 +104,7 @@ async function findAll({ db, clock }: House): Promise<InvoiceId[]> {
 async function leaseAll(house: House, ids: readonly InvoiceId[]): Promise<void> {
   for (let from = 0; from < ids.length; from += BELL) {
     const bell = ids.slice(from, from + BELL);
-    const leased = await takeLeases(house.collect, bell);
+    const { leased } = await takeLeases(house.collect, bell);
     if (leased.length !== bell.length) throw new Error(`${leased.length} leases instead of ${bell.length}`);
   }
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
-import { AppError } from "../kernel/errors.ts";
+import { AppError, InvalidError } from "../kernel/errors.ts";
+import { FILE_FORMAT } from "../platform/api-fields.ts";
 import type { ApiRoute } from "../platform/api-route.ts";
 import { fieldsOf, type InputField, type JsonSchema, jsonSchemaOf } from "../platform/json-schema.ts";
 import { pathParameters } from "../platform/openapi.ts";
@@ -18,6 +20,7 @@ export type Typed = {
 /** What the first word of a command is about. */
 const GROUPS: Readonly<Record<string, string>> = {
   plan: "what is on offer, and at which price",
+  policy: "how unpaid invoices are pursued: dunning policies and holidays",
   customer: "who pays",
   binding: "wallets linked to customers",
   subscription: "who has agreed to which plan",
@@ -88,6 +91,7 @@ function withOption(command: Command, field: InputField): FieldOption {
   const value = typesOf(schema).includes("boolean") ? "[true|false]" : `<${placeholder(schema)}>`;
   const kind = kindOf(schema).replace(/ or null\b/, ', "" for none');
   const option = new Option(`${flag} ${value}`, kind + (required ? ", required" : ""));
+  if (schema.format === FILE_FORMAT) option.description += ", or @ and the name of a file";
   if (typesOf(schema).includes("array"))
     option.argParser((text: string, before: readonly string[] = []) => [...before, text]);
   command.addOption(option);
@@ -142,11 +146,20 @@ function readTyped(schema: JsonSchema, typed: unknown): unknown {
   if (Array.isArray(typed)) return typed.map((one) => readTyped(itemsOf(schema), one));
   if (typeof typed !== "string") return typed;
   if (typed === "" && types.includes("null")) return null;
+  if (schema.format === FILE_FORMAT && typed.startsWith("@")) return fileText(typed.slice(1));
   // 99.000 is how ninety-nine thousand is written in Indonesia: read as a fraction it would be 99.
   if (types.includes("integer") && /^-?\d{1,15}$/.test(typed)) return Number(typed);
   if (types.includes("number") && /^-?\d{1,15}(\.\d{1,6})?$/.test(typed)) return Number(typed);
   if (types.includes("boolean") && /^(true|false)$/.test(typed)) return typed === "true";
   return types.includes("object") ? jsonOr(typed) : typed;
+}
+
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new InvalidError(`${path} cannot be read: is it there, and may you read it?`, {}, { cause });
+  }
 }
 
 function jsonOr(text: string): unknown {

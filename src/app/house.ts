@@ -1,12 +1,14 @@
 import type { Logger } from "pino";
 import type { ActivateBindingTools } from "../customers/activate-binding.flow.ts";
 import { customerTokens } from "../customers/customer-token.flow.ts";
+import { defaultPolicy } from "../dunning/default-policy.ts";
+import type { DunningPolicy } from "../dunning/policy.ts";
+import { policyBook } from "../dunning/policy-book.flow.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import { snapGateway } from "../gateway/snap/gateway.ts";
 import type { Http } from "../gateway/snap/http.ts";
 import { collectJob } from "../invoices/collect.job.ts";
 import type { CollectTools, DecideTools } from "../invoices/collect-tools.ts";
-import { builtInPolicy, type DunningPolicy } from "../invoices/dunning.ts";
 import { wakeWaitingForMethod } from "../invoices/invoice.store.ts";
 import type { DeliveryId, InvoiceId, RefundId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
@@ -61,7 +63,7 @@ export function queueBackendOf(config: Config, databaseUrl: string): QueueBacken
 
 /** The dunning policy that the configuration's window and ladder make. */
 function policyOf(config: Config): DunningPolicy {
-  return builtInPolicy({
+  return defaultPolicy({
     zone: config.billingZone,
     window: config.chargeWindow,
     inquiryLadderMs: config.inquiryLadderMs,
@@ -69,7 +71,13 @@ function policyOf(config: Config): DunningPolicy {
 }
 
 /** The ends of a house that reach outside. */
-export type HouseParts = { readonly db: Database; readonly bells: BellQueue; readonly http: Http };
+export type HouseParts = {
+  readonly db: Database;
+  readonly bells: BellQueue;
+  readonly http: Http;
+  /** The built-in policy, as the simulation wants it. */
+  readonly policyOf?: (builtIn: DunningPolicy) => DunningPolicy;
+};
 
 /** Wires a process; without the configuration of a gateway whoever calls one is told what is missing. `databaseUrl` is resolved by the caller, because an embedded server has to be started first. */
 export async function openHouse(
@@ -88,7 +96,8 @@ export async function openHouse(
   const { log, databaseUrl, parts } = options;
   const db = parts?.db ?? (await openHouseDatabase(databaseUrl, options.role));
   const clock = config.turnedClock ? turnedClock : systemClock;
-  const policy = policyOf(config);
+  const builtIn = policyOf(config);
+  const policy = parts?.policyOf?.(builtIn) ?? builtIn;
   const box = sealer(options.encryptionKeys);
   const backend = queueBackendOf(config, databaseUrl);
   const bells = parts?.bells ?? openQueue(backend, BELLS, log);
@@ -98,7 +107,15 @@ export async function openHouse(
       ? noGateway
       : wireGateway(config, config.gateway, { db, sealer: box, now: wireNow, http: parts?.http });
   const notFoundBlindMs = config.turnedClock ? BLIND_TIMEOUTS * config.gatewayTimeoutMs : 0;
-  const decide = { db, clock, policy, log, notFoundBlindMs, minCharge: config.minCharge };
+  const decide = {
+    db,
+    clock,
+    policy,
+    policies: policyBook(policy),
+    log,
+    notFoundBlindMs,
+    minCharge: config.minCharge,
+  };
   const windowFrom = policy.window?.from ?? null;
   const tracked = config.turnedClock ? onTheWire(gateway, db, config.gatewayTimeoutMs) : gateway;
   return {

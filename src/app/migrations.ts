@@ -17,6 +17,7 @@ import { EraseCustomers1796000000020 } from "../../migrations/1796000000020-eras
 import { CutBilledPeriods1796000000021 } from "../../migrations/1796000000021-cut-billed-periods.ts";
 import { CreateRuleChecks1796000000022 } from "../../migrations/1796000000022-create-rule-checks.ts";
 import { DateSubscriptionChanges1796000000025 } from "../../migrations/1796000000025-date-subscription-changes.ts";
+import { CreateDunningPolicies1796000000026 } from "../../migrations/1796000000026-create-dunning-policies.ts";
 
 /** Every migration, in the order in which they are done. Listed by hand: nothing is found by accident. */
 export const MIGRATIONS = [
@@ -39,4 +40,5 @@ export const MIGRATIONS = [
   CutBilledPeriods1796000000021,
   CreateRuleChecks1796000000022,
   DateSubscriptionChanges1796000000025,
+  CreateDunningPolicies1796000000026,
 ] as const;

@@ -1,5 +1,7 @@
 import { bindingRoutes } from "../customers/binding.routes.ts";
 import { customerRoutes } from "../customers/customer.routes.ts";
+import { defaultPolicy } from "../dunning/default-policy.ts";
+import { policyRoutes } from "../dunning/policy.routes.ts";
 import { exceptionRoutes } from "../exceptions/exception.routes.ts";
 import { type FallbackToken, inboundKeys } from "../gateway/snap/inbound.ts";
 import { findOwnToken, tokenIssuer } from "../gateway/snap/own-token.store.ts";
@@ -11,6 +13,7 @@ import { whyCustomerIsNeeded } from "../invoices/customer-needed.store.ts";
 import { invoiceRoutes } from "../invoices/invoice.routes.ts";
 import { payLinkRoutes } from "../invoices/pay-link.routes.ts";
 import { planChangeRoutes } from "../invoices/plan-change.routes.ts";
+import { runningInvoices } from "../invoices/policy-move.store.ts";
 import { stopRoutes } from "../invoices/stop.routes.ts";
 import { subscriptionEventRoutes } from "../invoices/subscription-events.routes.ts";
 import { timelineRoutes } from "../invoices/timeline.routes.ts";
@@ -66,6 +69,7 @@ export function apiRoutes(house: House): ApiRoute[] {
   return [
     ...planRoutes({ db, clock, billingZone, minCharge }),
     ...planMigrationRoutes({ db, clock, billingZone, minCharge, billedSince }),
+    ...policyRoutes({ db, clock, builtIn: () => builtInPolicy(config), running: runningInvoices }),
     ...customerRoutes({ db, clock, sealer, whyNeeded: whyCustomerIsNeeded }),
     ...bindingRoutes({
       ...bindings,
@@ -92,6 +96,10 @@ export function apiRoutes(house: House): ApiRoute[] {
     ...exceptionRoutes({ db, clock }),
     ...reportRoutes({ db, clock, zone: billingZone }),
   ];
+}
+
+function builtInPolicy({ billingZone, chargeWindow, inquiryLadderMs }: Config) {
+  return defaultPolicy({ zone: billingZone, window: chargeWindow, inquiryLadderMs });
 }
 
 /** The routes that the gateway calls. */

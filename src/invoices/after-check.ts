@@ -1,18 +1,22 @@
+import type { Explanation } from "../dunning/explanation.ts";
 import type { DeclineClass } from "../gateway/gateway.ts";
-import { formatRupiah, type Rupiah } from "../kernel/money.ts";
+import type { Rupiah } from "../kernel/money.ts";
 import type { Instant } from "../kernel/time.ts";
 import { unreachable } from "../kernel/unreachable.ts";
-import { planRetry } from "./apply-decline.ts";
 import type { Consequences } from "./consequences.ts";
-import { afterNotSent, type DunningPolicy } from "./dunning.ts";
+import type { Dunned } from "./dunned.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
 import { firstInquiryAt } from "./inquiry-ladder.ts";
 import type { Invoice } from "./invoice.ts";
 import { keepingRung } from "./next-step.ts";
+import { afterNotSent } from "./not-sent.ts";
+import { planNext } from "./plan-next.ts";
 
 /** What the questions before a charge (token, balance) found, when no charge follows from it. */
 export type CheckOutcome =
   | { readonly kind: "short"; readonly available: Rupiah }
+  /** It covers the amount, and a look may not charge now. */
+  | { readonly kind: "enough"; readonly available: Rupiah }
   /** The gateway did not answer a read; `sent` tells whether it was reached. */
   | { readonly kind: "away"; readonly code: string; readonly sent: boolean }
   | { readonly kind: "wallet_refused"; readonly declineClass: DeclineClass; readonly code: string }
@@ -27,25 +31,28 @@ export type CheckOutcome =
 export type CheckConsequences = Pick<Consequences, "invoice" | "subscription" | "exceptions" | "stop"> & {
   readonly rule: string;
   readonly says: string;
+  readonly why?: Explanation;
 };
 
-/** A balance that could not be read is read again after this long; the second time the charge is tried blind. */
-const BALANCE_AGAIN_MINUTES = 15;
-export const MAX_BALANCE_FAILURES = 1;
 /** A suspended binding is confirmed by a second exchange no sooner than this. */
 const SECOND_EXCHANGE_MINUTES = 5;
 const OUR_MISTAKE_AGAIN = { hours: 1 };
 
+/** What the check was made for: a look that finds nothing fails nothing. */
+export type CheckPurpose = "try" | "probe";
+
 /** The invoice after a check that led to no charge. Pure. */
 export function afterCheck(
   facts: Facts,
-  outcome: CheckOutcome,
-  policy: DunningPolicy,
+  checked: { readonly outcome: CheckOutcome; readonly purpose: CheckPurpose },
+  dunned: Dunned,
   now: Instant,
 ): CheckConsequences {
-  const after = whatFollows(facts, outcome, policy, now);
+  const after = whatFollows(facts, checked, dunned, now);
   // Whatever the invoice waits for now, an attempt that is live keeps a time, and so does an inquiry that was asked for.
-  const nextActionAt = keepingRung(after.invoice.nextActionAt ?? lookAtLive(facts, now), facts.attempts);
+  const { nextActionAt: planned, waitingFor } = after.invoice;
+  const looked = waitingFor === null && planned !== null ? planned : (lookAtLive(facts, now) ?? planned);
+  const nextActionAt = keepingRung(looked, facts.attempts);
   return { ...after, invoice: { ...after.invoice, nextActionAt } };
 }
 
@@ -57,25 +64,48 @@ function lookAtLive(facts: Facts, now: Instant): Instant | null {
 
 function whatFollows(
   facts: Facts,
-  outcome: CheckOutcome,
-  policy: DunningPolicy,
+  { outcome, purpose }: { readonly outcome: CheckOutcome; readonly purpose: CheckPurpose },
+  dunned: Dunned,
   now: Instant,
 ): CheckConsequences {
   const { invoice } = facts;
+  // A look finds nothing that was not known: dunning began with a try.
+  const failed = purpose === "probe" ? {} : firstFailure(invoice, now);
   switch (outcome.kind) {
-    case "short": {
-      const { available } = outcome;
-      const plan = planRetry(facts, policy, "funds", now, true);
-      const says = `not asked: balance ${formatRupiah(available)} of ${formatRupiah(invoice.amount)}; ${plan.says}`;
-      return { ...nothing(plan.invoice), subscription: plan.subscription, rule: "balance.short", says };
+    case "short":
+    case "enough": {
+      const { kind, available } = outcome;
+      const seen = { kind: "balance", at: now, available } as const;
+      const isShort = kind === "short";
+      const change = isShort
+        ? { ...failed, declineClass: "funds" as const, outcome: seen }
+        : { outcome: seen };
+      const { why, says, invoice: next } = planNext(facts, dunned, change, now);
+      const fails = isShort && purpose === "try";
+      return {
+        ...nothing(next),
+        subscription: fails ? "past_due" : null,
+        rule: `balance.${kind}`,
+        says,
+        why,
+      };
     }
     case "wallet_refused": {
-      const plan = planRetry(facts, policy, outcome.declineClass, now, true);
-      const says = `not asked: the wallet answered ${outcome.code}; ${plan.says}`;
-      return { ...nothing(plan.invoice), subscription: plan.subscription, rule: "balance.refused", says };
+      const { declineClass, code } = outcome;
+      const change = { ...failed, declineClass, outcome: { kind: "declined", at: now, code } as const };
+      const { why, says, invoice: next } = planNext(facts, dunned, change, now);
+      return {
+        ...nothing(next),
+        subscription: "past_due",
+        rule: "balance.refused",
+        says: `not asked: the wallet answered ${code}; ${says}`,
+        why,
+      };
     }
     case "away":
-      return outcome.sent ? balanceUnread(invoice, outcome.code, now) : notSent(invoice, outcome.code, now);
+      return outcome.sent
+        ? balanceUnread(facts, { code: outcome.code, purpose }, dunned, now)
+        : notSent(invoice, outcome.code, now);
     case "suspended": {
       const says = "the wallet may be unlinked: asked again in five minutes";
       return {
@@ -103,11 +133,25 @@ function whatFollows(
   }
 }
 
-function balanceUnread(invoice: Invoice, code: string, now: Instant): CheckConsequences {
-  const retryAt = now.plus({ minutes: BALANCE_AGAIN_MINUTES });
-  const counted = { ...invoice, balanceFailures: invoice.balanceFailures + 1 };
-  const says = `the balance could not be read (${code}): again in ${BALANCE_AGAIN_MINUTES} minutes, then charged without it`;
-  return { ...again(counted, retryAt), rule: "balance.unread", says };
+function firstFailure(invoice: Invoice, now: Instant): Partial<Invoice> {
+  return { firstFailedAt: invoice.firstFailedAt ?? now, dunningStep: invoice.dunningStep + 1 };
+}
+
+function balanceUnread(
+  facts: Facts,
+  { code, purpose }: { readonly code: string; readonly purpose: CheckPurpose },
+  dunned: Dunned,
+  now: Instant,
+): CheckConsequences {
+  const failures = facts.invoice.balanceFailures + 1;
+  const outcome = { kind: "unread", at: now, code, failures, during: purpose } as const;
+  const { why, says, invoice } = planNext(facts, dunned, { balanceFailures: failures, outcome }, now);
+  return {
+    ...nothing(invoice),
+    rule: "balance.unread",
+    says: `the balance could not be read (${code}): ${says}`,
+    why,
+  };
 }
 
 function notSent(invoice: Invoice, code: string, now: Instant): CheckConsequences {

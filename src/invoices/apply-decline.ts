@@ -1,14 +1,15 @@
 import type { Verdict } from "../gateway/gateway.ts";
+import { InvariantError } from "../kernel/errors.ts";
 import { formatRupiah } from "../kernel/money.ts";
 import type { Instant } from "../kernel/time.ts";
 import { applyDoubt } from "./apply-doubt.ts";
 import { type Attempt, mayHaveLeft } from "./attempt.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { type Consequences, contradicted, unchanged } from "./consequences.ts";
-import { afterDecline, type DunningPolicy } from "./dunning.ts";
 import type { NewsFacts } from "./facts.ts";
-import { backToPlanAt, type Invoice } from "./invoice.ts";
+import { backToPlanAt } from "./invoice.ts";
 import { nextRung } from "./next-step.ts";
+import { planNext } from "./plan-next.ts";
 
 type Declined = Extract<Verdict, { kind: "declined" }>;
 
@@ -76,7 +77,8 @@ function pageEnded({ facts, now }: Circumstances, failed: Attempt, verdict: Decl
 function renewCustomerToken({ facts, now }: Circumstances, failed: Attempt): Consequences {
   return {
     ...unchanged(facts, failed),
-    invoice: { ...facts.invoice, nextActionAt: now, retryAt: now },
+    invoice: { ...facts.invoice, nextActionAt: now, retryAt: now, requestedOn: null },
+    unspent: true,
     decision: {
       rule: "binding.renew",
       says: `${failed.code}: exchange the customer's token once more, then try again`,
@@ -84,56 +86,34 @@ function renewCustomerToken({ facts, now }: Circumstances, failed: Attempt): Con
   };
 }
 
-function dun({ facts, policy, now }: Circumstances, failed: Attempt, verdict: Declined): Consequences {
+function dun({ facts, dunned, now }: Circumstances, failed: Attempt, verdict: Declined): Consequences {
   const { invoice } = facts;
-  const said = `declined ${verdict.code} (${verdict.declineClass})`;
+  const { code, declineClass } = verdict;
+  if (dunned === null) throw new InvariantError("a decline is planned with what it depends on", { code });
   // A cut-off is the gateway's opening hours, not the customer's failure: no step, no budget.
-  const counts = verdict.declineClass !== "window";
-  const { invoice: next, subscription, says } = planRetry(facts, policy, verdict.declineClass, now, counts);
-  const used =
-    verdict.declineClass === "binding" || !counts ? invoice.requestsUsed : invoice.requestsUsed + 1;
+  const counts = declineClass !== "window";
+  // What a person asked for is counted apart, and a dead link is no try of a wallet.
+  const usesBudget = counts && declineClass !== "binding" && invoice.askedAt === null;
+  const attempts = facts.attempts.map((each) => (each.number === failed.number ? failed : each));
+  const change = {
+    firstFailedAt: invoice.firstFailedAt ?? (counts ? now : null),
+    declineClass,
+    outcome: { kind: "declined", at: now, code } as const,
+    dunningStep: invoice.dunningStep + (counts ? 1 : 0),
+    requestsUsed: invoice.requestsUsed + (usesBudget ? 1 : 0),
+    ...(counts ? {} : { requestedOn: null }),
+  };
+  const next = planNext({ ...facts, attempts }, dunned, change, now);
   return {
     ...unchanged(facts, failed),
-    invoice: { ...next, requestsUsed: used },
-    subscription,
-    decision: { rule: `dunning.${verdict.declineClass}`, says: `${said}: ${says}` },
-  };
-}
-
-/** The invoice after a definite no or a short balance, and what becomes of its subscription. */
-export function planRetry(
-  { invoice }: NewsFacts,
-  policy: DunningPolicy,
-  declineClass: Declined["declineClass"],
-  now: Instant,
-  counts: boolean,
-): { invoice: Invoice; subscription: "past_due" | "unpaid" | null; says: string } {
-  const firstFailedAt = invoice.firstFailedAt ?? (counts ? now : null);
-  const step = afterDecline(policy, declineClass, firstFailedAt ?? now, now);
-  const base: Invoice = {
-    ...invoice,
-    firstFailedAt,
-    dunningStep: counts ? invoice.dunningStep + 1 : invoice.dunningStep,
-    askedAt: null,
-    notSentCount: 0,
-    balanceFailures: 0,
-  };
-  if (step.kind === "retry") {
-    const says = `next try ${step.at.setZone(policy.zone).toFormat("yyyy-MM-dd HH:mm")}`;
-    const next = { ...base, nextActionAt: step.at, retryAt: step.at, waitingFor: null };
-    return { invoice: next, subscription: counts ? "past_due" : null, says };
-  }
-  const spent = step.waitingFor === "customer";
-  return {
-    invoice: {
-      ...base,
-      nextActionAt: null,
-      retryAt: null,
-      waitingFor: step.waitingFor,
-      endReason: spent ? "exhausted" : null,
+    invoice: next.invoice,
+    subscription: counts ? "past_due" : null,
+    unspent: !counts,
+    decision: {
+      rule: `dunning.${declineClass}`,
+      says: `declined ${code} (${declineClass}): ${next.says}`,
+      why: next.why,
     },
-    subscription: spent ? "unpaid" : "past_due",
-    says: spent ? "the ladder is spent" : `waits for ${step.waitingFor}`,
   };
 }
 
@@ -149,11 +129,13 @@ function ourMistake({ facts, now }: Circumstances, failed: Attempt, verdict: Dec
     invoice: {
       ...invoice,
       configRefusals: refusals,
+      requestedOn: null,
       askedAt: null,
       nextActionAt: givenUp ? null : retryAt,
       retryAt: givenUp ? null : retryAt,
       waitingFor: givenUp ? "person" : null,
     },
+    unspent: true,
     exceptions: [
       {
         kind: "our_mistake",

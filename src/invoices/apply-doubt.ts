@@ -3,7 +3,6 @@ import type { Instant } from "../kernel/time.ts";
 import { type Attempt, type AttemptState, isLive, mayHaveLeft } from "./attempt.ts";
 import { type Circumstances, codeOf } from "./circumstances.ts";
 import { type Consequences, contradicted, unchanged, withRequest } from "./consequences.ts";
-import { afterNotSent } from "./dunning.ts";
 import {
   FIRST_INQUIRY_AFTER_MS,
   firstInquiryAt,
@@ -13,6 +12,7 @@ import {
   reviewReason,
 } from "./inquiry-ladder.ts";
 import { backToPlanAt, type Invoice } from "./invoice.ts";
+import { afterNotSent } from "./not-sent.ts";
 
 /** Our own token refused this often for one reference means that our keys are wrong. */
 const MAX_TOKEN_REFUSALS = 2;
@@ -121,7 +121,12 @@ function neverLeft({ facts, attempt, now }: Pick<Circumstances, "facts" | "attem
   return {
     ...unchanged(facts, attempt),
     attempt: { ...attempt, state: "failed", message: "never left", closedAt: now },
-    invoice: { ...facts.invoice, nextActionAt: afterNeverLeft(facts.invoice, attempt, now) },
+    invoice: {
+      ...facts.invoice,
+      nextActionAt: afterNeverLeft(facts.invoice, attempt, now),
+      requestedOn: null,
+    },
+    unspent: attempt.kind === "recurring",
     decision: {
       rule: "never_left",
       says: `${attempt.reference} never left: given up, nothing was asked of the customer`,

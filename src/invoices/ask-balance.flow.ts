@@ -13,6 +13,7 @@ export type Asked =
       readonly customerToken: string;
       readonly balance:
         | { readonly kind: "balance"; readonly available: Rupiah }
+        | { readonly kind: "unasked" }
         | { readonly kind: "away"; readonly code: string; readonly sent: boolean };
       readonly calls: number;
       readonly bad: number;
@@ -25,14 +26,14 @@ export type Asked =
       readonly bad: number;
     };
 
-/** Gets the customer's token and asks the balance. A token that the wallet refuses is exchanged once more. */
-export async function askBalance(tools: CollectTools, facts: Facts): Promise<Asked> {
+/** Gets the customer's token and, if `wanted`, the balance. A token that the wallet refuses is exchanged once more. */
+export async function askBalance(tools: CollectTools, facts: Facts, wanted: boolean): Promise<Asked> {
   const { binding } = facts;
   if (binding === null)
     return { kind: "ended", outcome: { kind: "overtaken", says: "the binding is gone" }, calls: 0, bad: 0 };
-  const first = await askWithToken(tools, binding.id, binding.state === "suspended");
+  const first = await askWithToken(tools, binding.id, { force: binding.state === "suspended", wanted });
   if (first.kind !== "stale") return first;
-  const second = await askWithToken(tools, binding.id, true);
+  const second = await askWithToken(tools, binding.id, { force: true, wanted });
   if (second.kind !== "stale") return { ...second, calls: first.calls + second.calls };
   // A token exchanged this very moment and still refused: the wallet's consent is gone.
   await tools.db.begin(async (tx) => {
@@ -47,7 +48,7 @@ type Stale = { readonly kind: "stale"; readonly code: string; readonly calls: nu
 async function askWithToken(
   tools: CollectTools,
   bindingId: NonNullable<Facts["binding"]>["id"],
-  force: boolean,
+  { force, wanted }: { readonly force: boolean; readonly wanted: boolean },
 ): Promise<Asked | Stale> {
   const token = await tools.tokens(bindingId, { force });
   switch (token.kind) {
@@ -60,6 +61,14 @@ async function askWithToken(
       return { kind: "ended", outcome: token, calls: 1, bad: 0 };
     case "token": {
       const calls = token.fresh ? 2 : 1;
+      if (!wanted)
+        return {
+          kind: "token",
+          customerToken: token.token,
+          balance: { kind: "unasked" },
+          calls: calls - 1,
+          bad: 0,
+        };
       return read(await tools.gateway.balance(token.token), token.token, calls);
     }
     default:

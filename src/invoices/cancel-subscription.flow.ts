@@ -1,3 +1,4 @@
+import type { DunningPolicy } from "../dunning/policy.ts";
 import { openExceptions } from "../exceptions/exception.store.ts";
 import { ConflictError } from "../kernel/errors.ts";
 import type { InvoiceId, SubscriptionId } from "../kernel/ids.ts";
@@ -13,7 +14,6 @@ import { leftOver } from "./bill-turns.ts";
 import { closeLocked } from "./close-by-hand.flow.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
-import type { DunningPolicy } from "./dunning.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
 import { saveInvoices } from "./invoice.store.ts";

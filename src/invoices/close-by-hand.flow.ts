@@ -1,4 +1,5 @@
 import { lockCustomers } from "../customers/customer.store.ts";
+import type { DunningPolicy } from "../dunning/policy.ts";
 import { AwayError, ConflictError, NotFoundError } from "../kernel/errors.ts";
 import type { InvoiceId } from "../kernel/ids.ts";
 import { formatRupiah } from "../kernel/money.ts";
@@ -11,7 +12,6 @@ import { creditUsedBy, customerOf, saveResume } from "./by-hand.store.ts";
 import { type Closing, closedByHand, whatStandsInTheWay } from "./by-hand.ts";
 import type { CollectTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
-import type { DunningPolicy } from "./dunning.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
 import { giveWay } from "./give-way.flow.ts";

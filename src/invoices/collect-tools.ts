@@ -1,16 +1,19 @@
 import type { Logger } from "pino";
 import type { CustomerTokens } from "../customers/customer-token.flow.ts";
+import type { DunningPolicy } from "../dunning/policy.ts";
+import type { PolicyBook } from "../dunning/policy-book.ts";
 import type { Gateway } from "../gateway/gateway.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Database } from "../platform/database.ts";
 import type { Permits } from "../platform/permits.ts";
-import type { DunningPolicy } from "./dunning.ts";
 
 /** What deciding and recording need. */
 export type DecideTools = {
   readonly db: Database;
   readonly clock: Clock;
+  /** The built-in policy: of what no invoice is at hand for. */
   readonly policy: DunningPolicy;
+  readonly policies: PolicyBook;
   readonly log: Logger;
   /** Real ms after a send in which "not found" does not count; 0 unless the clock is turned. */
   readonly notFoundBlindMs: number;

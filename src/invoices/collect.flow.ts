@@ -6,6 +6,7 @@ import { monotonicMs } from "../platform/real-time.ts";
 import { reportCalls } from "./breaker.flow.ts";
 import type { CallCounts } from "./breaker.ts";
 import type { CollectTools } from "./collect-tools.ts";
+import { endCollecting } from "./end-collecting.flow.ts";
 import { PERMITS_PER_COLLECTION, runStep, type StepFlows, stepFlows } from "./run-step.flow.ts";
 import { type Leased, takeLeases } from "./take-leases.flow.ts";
 
@@ -51,9 +52,11 @@ async function leasePart({ tools, window }: Process, rest: readonly InvoiceId[])
   try {
     const granted = await tools.permits.take(places * PERMITS_PER_COLLECTION);
     const size = Math.floor(granted / PERMITS_PER_COLLECTION);
-    const leased = size === 0 ? [] : await takeLeases(tools, rest.slice(0, size));
+    const { leased, ended } =
+      size === 0 ? { leased: [], ended: [] } : await takeLeases(tools, rest.slice(0, size));
     if (leased.length > 0) failpoint("leases.after-commit");
     kept = leased.length;
+    await endCollecting(tools, ended);
     return { size, granted, leased };
   } finally {
     window.giveBack(places - kept);

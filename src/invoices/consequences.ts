@@ -1,3 +1,4 @@
+import type { Explanation } from "../dunning/explanation.ts";
 import type { Rupiah } from "../kernel/money.ts";
 import type { Attempt, PaymentRequestRow } from "./attempt.ts";
 import type { NewsFacts } from "./facts.ts";
@@ -25,11 +26,13 @@ export type Consequences = {
   readonly invoice: Invoice;
   readonly attempt: Attempt;
   /** What the subscription becomes, or null to leave it alone. `active` only if nothing else of it is in dunning. */
-  readonly subscription: "past_due" | "active" | "unpaid" | null;
+  readonly subscription: "past_due" | "active" | null;
   readonly exceptions: readonly ExceptionNote[];
-  readonly decision: { readonly rule: string; readonly says: string } | null;
+  readonly decision: { readonly rule: string; readonly says: string; readonly why?: Explanation } | null;
   /** An order to stop everything: our keys or our contract are wrong. */
   readonly stop: { readonly reason: string; readonly until: "tomorrow" | "an_hour" } | null;
+  /** Nothing was asked of the customer after all: the request is taken off the day of invoice and wallet. */
+  readonly unspent: boolean;
   /** All workers slow down for this long. */
   readonly slowDownMs: number;
 };
@@ -43,6 +46,7 @@ export function unchanged(facts: NewsFacts, attempt: Attempt): Consequences {
     exceptions: [],
     decision: null,
     stop: null,
+    unspent: false,
     slowDownMs: 0,
   };
 }

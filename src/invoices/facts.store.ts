@@ -2,12 +2,13 @@ import type { DeclineClass } from "../gateway/gateway.ts";
 import { groupBy } from "../kernel/group.ts";
 import type { BindingId, CustomerId, InvoiceId, Reference, SubscriptionId } from "../kernel/ids.ts";
 import { rupiah } from "../kernel/money.ts";
-import { type Instant, instant, instantOrNull } from "../kernel/time.ts";
+import { type Instant, instant, instantOrNull, type LocalDate } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
 import type { SubscriptionState } from "../subscriptions/subscription.ts";
 import type { Attempt, AttemptState, PaymentRequestRow } from "./attempt.ts";
 import type { Facts, NewsFacts, Stop } from "./facts.ts";
 import type { Invoice, InvoiceState, WaitingFor } from "./invoice.ts";
+import { outcomeFromJson, type StoredOutcome } from "./outcome-json.ts";
 import { findStops, type StopRow } from "./stop.store.ts";
 
 type InvoiceRow = {
@@ -21,7 +22,14 @@ type InvoiceRow = {
   retry_at: Date | null;
   waiting_for: WaitingFor | null;
   lease_no: number;
+  policy_code: string | null;
+  policy_version: number;
   first_failed_at: Date | null;
+  next_bill_on: LocalDate | null;
+  decline_class: DeclineClass | null;
+  outcome: StoredOutcome | null;
+  planned_try_at: Date | null;
+  requested_on: LocalDate | null;
   dunning_step: number;
   requests_used: number;
   not_sent_count: number;
@@ -32,7 +40,9 @@ type InvoiceRow = {
 };
 
 const INVOICE_COLUMNS = `id, subscription_id, customer_id, amount, bills_on::text as bills_on, state, next_action_at,
-  retry_at, waiting_for, lease_no, first_failed_at, dunning_step, requests_used, not_sent_count, balance_failures,
+  retry_at, waiting_for, lease_no, policy_code, policy_version, first_failed_at,
+  next_bill_on::text as next_bill_on, decline_class, outcome,
+  planned_try_at, requested_on::text as requested_on, dunning_step, requests_used, not_sent_count, balance_failures,
   config_refusals, asked_at, end_reason`;
 
 // "is true" keeps the plan on the primary key: the index of what is due would fit as well, and read all that is due.
@@ -240,7 +250,14 @@ function invoiceFromRow(row: InvoiceRow): Invoice {
     retryAt: instantOrNull(row.retry_at),
     waitingFor: row.waiting_for,
     leaseNo: row.lease_no,
+    policyCode: row.policy_code,
+    policyVersion: row.policy_version,
     firstFailedAt: instantOrNull(row.first_failed_at),
+    nextBillOn: row.next_bill_on,
+    declineClass: row.decline_class,
+    outcome: outcomeFromJson(row.outcome),
+    plannedTryAt: instantOrNull(row.planned_try_at),
+    requestedOn: row.requested_on,
     dunningStep: row.dunning_step,
     requestsUsed: row.requests_used,
     notSentCount: row.not_sent_count,

@@ -1,7 +1,7 @@
+import type { DunningPolicy } from "../dunning/policy.ts";
 import { PAY_PAGE_MINUTES } from "../gateway/gateway.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Attempt } from "./attempt.ts";
-import type { DunningPolicy } from "./dunning.ts";
 
 /** DOKU: "hit check status after 60 seconds"; earlier, "not found" proves nothing. */
 export const FIRST_INQUIRY_AFTER_MS = 65_000;

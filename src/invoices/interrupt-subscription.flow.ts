@@ -1,3 +1,4 @@
+import type { DunningPolicy } from "../dunning/policy.ts";
 import type { InvoiceId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import { localDateAt } from "../kernel/time.ts";
@@ -16,7 +17,6 @@ import { type SubscriptionOrder, saveEvent } from "../subscriptions/lock-subscri
 import type { Hold, Subscription } from "../subscriptions/subscription.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
-import type { DunningPolicy } from "./dunning.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
 import { saveInvoices } from "./invoice.store.ts";
 import type { Invoice } from "./invoice.ts";

@@ -2,6 +2,7 @@ import type { CustomerId, InvoiceId, SubscriptionId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Queryable, Tx } from "../platform/database.ts";
 import type { Invoice } from "./invoice.ts";
+import { outcomeToJson } from "./outcome-json.ts";
 
 /** What happens to the lease when an invoice is saved. */
 export type LeaseChange =
@@ -30,6 +31,11 @@ export async function saveInvoices(
               else i.leased_until end,
             lease_no = i.lease_no + (x.lease_ms is not null)::int,
             first_failed_at = x.first_failed_at,
+            next_bill_on = x.next_bill_on,
+            decline_class = x.decline_class,
+            outcome = x.outcome,
+            planned_try_at = x.planned_try_at,
+            requested_on = x.requested_on,
             dunning_step = x.dunning_step,
             requests_used = x.requests_used,
             not_sent_count = x.not_sent_count,
@@ -41,7 +47,7 @@ export async function saveInvoices(
             closed_at = case when x.state <> 'open' then coalesce(i.closed_at, $2) end
        from json_to_recordset($1::json) as x (id uuid, state text, next_action_at timestamptz, retry_at timestamptz,
               waiting_for text, lease_ms int, released_no int, first_failed_at timestamptz, dunning_step int,
-              requests_used int, not_sent_count int, balance_failures int, config_refusals int,
+              next_bill_on date, decline_class text, outcome jsonb, planned_try_at timestamptz, requested_on date, requests_used int, not_sent_count int, balance_failures int, config_refusals int,
               asked_at timestamptz, end_reason text)
       where i.id = x.id`,
     [JSON.stringify(changes.map(({ invoice, lease }) => toRecord(invoice, lease))), now.toJSDate()],
@@ -58,6 +64,11 @@ function toRecord(invoice: Invoice, lease: LeaseChange) {
     lease_ms: lease.kind === "take" ? lease.leaseMs : null,
     released_no: lease.kind === "release" ? lease.leaseNo : null,
     first_failed_at: invoice.firstFailedAt?.toJSDate() ?? null,
+    next_bill_on: invoice.nextBillOn,
+    decline_class: invoice.declineClass,
+    outcome: outcomeToJson(invoice.outcome),
+    planned_try_at: invoice.plannedTryAt?.toJSDate() ?? null,
+    requested_on: invoice.requestedOn,
     dunning_step: invoice.dunningStep,
     requests_used: invoice.requestsUsed,
     not_sent_count: invoice.notSentCount,
@@ -158,16 +169,16 @@ export async function askAgain(tx: Tx, id: InvoiceId, now: Instant): Promise<voi
   );
 }
 
-/** Wakes the open invoices of a customer that waited for a wallet: it has one again. */
+/** Wakes the open invoices of a customer that waited for a wallet, or whose ladder is spent: it has one again. */
 export async function wakeWaitingForMethod(tx: Tx, customerId: string, now: Instant): Promise<InvoiceId[]> {
   const rows = await tx.query<{ id: InvoiceId }>(
     `with waiting as (
        select id from invoices
-        where customer_id = $1 and state = 'open' and waiting_for = 'method'
+        where customer_id = $1 and state = 'open' and waiting_for in ('method', 'customer')
         order by id
           for update)
      update invoices i
-        set next_action_at = $2, retry_at = $2, asked_at = $2, waiting_for = null
+        set next_action_at = $2, retry_at = $2, asked_at = $2, waiting_for = null, end_reason = null
        from waiting
       where i.id = waiting.id
      returning i.id`,
@@ -197,4 +208,18 @@ export async function bringForwardWithoutWallet(
     [customerId, now.toJSDate()],
   );
   return rows.map((row) => row.id).sort();
+}
+
+/** Leaves an invoice whose ladder is over, and that nothing else was decided about meanwhile, to its customer. */
+export async function leaveToCustomer(tx: Tx, id: InvoiceId): Promise<void> {
+  await tx.query(
+    `update invoices
+        set waiting_for = 'customer', next_action_at = null, retry_at = null, planned_try_at = null,
+            end_reason = 'exhausted'
+      where id = $1 and state = 'open' and waiting_for is null and first_failed_at is not null
+        and not exists (select 1 from payment_attempts a where a.invoice_id = invoices.id and a.closed_at is null)
+        and not exists (select 1 from subscriptions s
+                         where s.id = invoices.subscription_id and s.state in ('canceled', 'paused'))`,
+    [id],
+  );
 }

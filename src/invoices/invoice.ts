@@ -1,3 +1,5 @@
+import type { Seen } from "../dunning/dunning-facts.ts";
+import type { DeclineClass } from "../gateway/gateway.ts";
 import type { CustomerId, InvoiceId, SubscriptionId } from "../kernel/ids.ts";
 import type { Rupiah } from "../kernel/money.ts";
 import type { Instant, LocalDate } from "../kernel/time.ts";
@@ -23,8 +25,21 @@ export type Invoice = {
   readonly retryAt: Instant | null;
   readonly waitingFor: WaitingFor | null;
   readonly leaseNo: number;
+  /** The version of the policy that it began with; a code of null is the built-in one. */
+  readonly policyCode: string | null;
+  readonly policyVersion: number;
   readonly firstFailedAt: Instant | null;
+  /** The subscription's next bill day as it was at the first failure; null: there was none, or it was late. */
+  readonly nextBillOn: LocalDate | null;
+  /** Of the newest failure: `funds` after a short balance, `binding` without a wallet. */
+  readonly declineClass: DeclineClass | null;
+  /** What was seen of the wallet last. */
+  readonly outcome: Seen | null;
+  /** When the next request is planned; looks at the balance may come before it. */
+  readonly plannedTryAt: Instant | null;
   readonly dunningStep: number;
+  /** The last local day on which a request by plan left. */
+  readonly requestedOn: LocalDate | null;
   readonly requestsUsed: number;
   /** How often in a row a request could not leave; reset by any answer. */
   readonly notSentCount: number;

@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY_CODE } from "../dunning/default-policy.ts";
 import { InvariantError } from "../kernel/errors.ts";
 import type { CustomerId, InvoiceId, PlanVersionId, SubscriptionId } from "../kernel/ids.ts";
 import type { Rupiah } from "../kernel/money.ts";
@@ -28,6 +29,7 @@ export type NewInvoice = {
 /**
  * Opens invoices with their lines. The same invoice again is a no-op; another invoice for the same period, or an
  * overlapping one, is an error: silently doing nothing would lose a charge. Zero rupiah is paid without an attempt.
+ * Each keeps the newest version of its plan's dunning policy.
  * Throws `InvariantError` when lines do not add up to the amount.
  */
 export async function insertInvoices(tx: Tx, invoices: readonly NewInvoice[], now: Instant): Promise<void> {
@@ -40,18 +42,24 @@ async function insertHeads(tx: Tx, invoices: readonly NewInvoice[], now: Instant
   await tx.query(
     `insert into invoices (id, kind, subscription_id, customer_id, plan_version_id, period_index, issue_number,
             period_start, period_end, bills_on, amount, state, waiting_for, next_action_at, created_at, paid_at,
-            closed_at)
-     select id, kind, subscription_id, customer_id, plan_version_id, period_index, issue_number, period_start,
-            period_end, bills_on, amount, case when amount = 0 then 'paid' else 'open' end,
-            case when amount > 0 then waiting_for end,
-            case when amount > 0 and waiting_for is null then next_action_at end, $2,
-            case when amount = 0 then $2::timestamptz end, case when amount = 0 then $2::timestamptz end
+            closed_at, planned_try_at, policy_code, policy_version)
+     select x.id, kind, subscription_id, customer_id, plan_version_id, period_index, issue_number, period_start,
+            period_end, bills_on, x.amount, case when x.amount = 0 then 'paid' else 'open' end,
+            case when x.amount > 0 then waiting_for end,
+            case when x.amount > 0 and waiting_for is null then next_action_at end, $2,
+            case when x.amount = 0 then $2::timestamptz end, case when x.amount = 0 then $2::timestamptz end,
+            case when x.amount > 0 and waiting_for is null then next_action_at end, d.code, coalesce(d.version, 1)
        from json_to_recordset($1::json) as x (id uuid, kind text, subscription_id uuid, customer_id uuid,
               plan_version_id uuid, period_index int, issue_number int, period_start date, period_end date,
               bills_on date, amount bigint, waiting_for text, next_action_at timestamptz)
-      order by id
+       join plan_versions v on v.id = x.plan_version_id
+       join plans p on p.id = v.plan_id
+       left join lateral (select code, version from dunning_policies
+                           where code = coalesce(p.dunning_policy, $3)
+                           order by version desc limit 1) d on true
+      order by x.id
      on conflict (id) do nothing`,
-    [JSON.stringify(invoices.map(toRecord)), now.toJSDate()],
+    [JSON.stringify(invoices.map(toRecord)), now.toJSDate(), DEFAULT_POLICY_CODE],
   );
 }
 

@@ -1,3 +1,6 @@
+import type { DunningPolicy } from "../dunning/policy.ts";
+import { firstTryAt } from "../dunning/spread.ts";
+import { openingOn } from "../dunning/window.ts";
 import { openExceptions } from "../exceptions/exception.store.ts";
 import type { InvoiceId, SubscriptionId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
@@ -11,7 +14,7 @@ import { appendSubscriptionChanges } from "../subscriptions/subscription-change.
 import { type BilledTurns, billTurns, scheduleOf, type TurnToBill } from "./bill-turns.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
-import { countVoidedPeriods, insertInvoices } from "./new-invoice.store.ts";
+import { countVoidedPeriods, insertInvoices, type NewInvoice } from "./new-invoice.store.ts";
 import { countOpenedToday } from "./opened-today.store.ts";
 import { type Turn, turnsOf } from "./turns.ts";
 
@@ -92,9 +95,20 @@ async function openSet(tx: Tx, tools: DecideTools, now: Instant, page: Page): Pr
   const turns = page.onlyFirst ? firstOf(all, due[0]?.id) : all;
   const rules = { now, windowFrom, policyVersion: tools.policy.version };
   const billed = billTurns(await withFacts(tx, turns, tools.minCharge), rules);
-  await save(tx, billed, now);
+  const invoices = billed.invoices.map((invoice) => spread(tools.policy, invoice));
+  await save(tx, { ...billed, invoices }, now);
   failpoint("opening.before-commit");
-  return { claimed: due.length, invoiceIds: billed.invoices.map(({ id }) => id) };
+  return {
+    claimed: due.length,
+    invoiceIds: invoices.filter(({ nextActionAt }) => nextActionAt <= now).map(({ id }) => id),
+  };
+}
+
+/** What opens together in the morning is not asked together; who subscribes later in the day is asked at once. */
+function spread(policy: DunningPolicy, invoice: NewInvoice): NewInvoice {
+  const { id, billsOn, nextActionAt } = invoice;
+  if (policy.spread === null || nextActionAt > openingOn(policy, billsOn)) return invoice;
+  return { ...invoice, nextActionAt: firstTryAt(policy, id, billsOn) };
 }
 
 function firstOf(turns: readonly Turn[], id: SubscriptionId | undefined): Turn[] {

@@ -1,8 +1,9 @@
 import type { InvoiceId } from "../kernel/ids.ts";
 import { failpoint } from "../platform/failpoint.ts";
-import { afterCheck, type CheckOutcome } from "./after-check.ts";
+import { afterCheck, type CheckOutcome, type CheckPurpose } from "./after-check.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
+import { loadDunned } from "./dunned.store.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
 import { saveInvoices } from "./invoice.store.ts";
 import { noteExceptions, setStop } from "./note-consequences.flow.ts";
@@ -12,6 +13,7 @@ import { saveSubscriptionStates } from "./subscription-state.flow.ts";
 export type CheckDone = {
   readonly invoiceId: InvoiceId;
   readonly leaseNo: number;
+  readonly purpose: CheckPurpose;
   readonly outcome: CheckOutcome;
 };
 
@@ -20,12 +22,16 @@ export function recordChecks(tools: DecideTools, checks: readonly CheckDone[]): 
   return tools.db.begin(async (tx) => {
     const now = await tools.clock.now(tx);
     const invoices = await lockInvoices(tx, [...new Set(checks.map((check) => check.invoiceId))]);
-    const facts = new Map((await loadFacts(tx, invoices, now)).map((each) => [each.invoice.id, each]));
+    const [known, dunned] = await Promise.all([
+      loadFacts(tx, invoices, now),
+      loadDunned(tx, tools.policies, invoices),
+    ]);
+    const facts = new Map(known.map((each) => [each.invoice.id, each]));
     const done = checks.flatMap((check) => {
       const known = facts.get(check.invoiceId);
       if (known === undefined || known.invoice.leaseNo !== check.leaseNo || known.invoice.state !== "open")
         return [];
-      return [{ check, ...afterCheck(known, check.outcome, tools.policy, now) }];
+      return [{ check, ...afterCheck(known, check, dunned(known.invoice), now) }];
     });
     const saved = new Set(done.map(({ check }) => check.invoiceId));
     const overtaken = checks.filter((check) => !saved.has(check.invoiceId) && facts.has(check.invoiceId));
@@ -42,14 +48,14 @@ export function recordChecks(tools: DecideTools, checks: readonly CheckDone[]): 
     );
     await insertDecisions(
       tx,
-      done.map(({ check, invoice, rule, says }) => ({
+      done.map(({ check, invoice, rule, says, why }) => ({
         invoiceId: check.invoiceId,
         attemptNumber: null,
         rule,
         says,
-        facts: { ...check.outcome, amount: invoice.amount },
+        facts: { ...check.outcome, amount: invoice.amount, ...(why === undefined ? {} : { why }) },
         nextActionAt: invoice.nextActionAt,
-        policyVersion: tools.policy.version,
+        policyVersion: invoice.policyVersion,
       })),
       now,
     );

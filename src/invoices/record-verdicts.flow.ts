@@ -4,10 +4,11 @@ import type { Tx } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
 import { applyVerdict } from "./apply-verdict.ts";
 import { saveAttempts } from "./attempt.store.ts";
-import { codeOf } from "./circumstances.ts";
+import { type Circumstances, codeOf } from "./circumstances.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { type Consequences, factsAfter } from "./consequences.ts";
 import { insertDecisions } from "./decision.store.ts";
+import { giveBackWalletRequests, loadDunned } from "./dunned.store.ts";
 import { insertEvidence } from "./evidence.store.ts";
 import { loadNewsFacts, lockInvoices } from "./facts.store.ts";
 import type { NewsFacts } from "./facts.ts";
@@ -56,9 +57,19 @@ export async function recordVerdictsIn(
   if (news.length === 0) return [];
   const ids = [...new Set(news.map((each) => each.invoiceId))];
   const invoices = await lockInvoices(tx, ids);
-  const [facts] = await Promise.all([loadNewsFacts(tx, invoices), insertEvidence(tx, news, now)]);
+  const [facts, policies, dunned] = await Promise.all([
+    loadNewsFacts(tx, invoices),
+    tools.policies.read(tx, invoices),
+    // Only a decline is planned by it.
+    news.some(({ verdict }) => verdict.kind === "declined") ? loadDunned(tx, tools.policies, invoices) : null,
+    insertEvidence(tx, news, now),
+  ]);
   const newsOf = groupBy(news, (each) => each.invoiceId);
-  const told = facts.map((each) => tellAll(tools, each, newsOf.get(each.invoice.id) ?? [], now));
+  const told = facts.map((each) => {
+    const { invoice } = each;
+    const ground = { policy: policies.of(invoice), dunned: dunned === null ? null : dunned(invoice) };
+    return tellAll(tools, each, newsOf.get(invoice.id) ?? [], { ...ground, now });
+  });
   const recorded = told.flatMap((each) => each.recorded);
   await Promise.all([...saveFacts(tx, told, now), ...saveConsequences(tx, tools, recorded, now)]);
   failpoint("verdicts.before-commit");
@@ -68,14 +79,18 @@ export async function recordVerdictsIn(
 type Told = { readonly before: NewsFacts; readonly after: NewsFacts; readonly recorded: readonly Recorded[] };
 
 /** News about one invoice, one after another, each on the ground that the one before left. */
-function tellAll(tools: DecideTools, before: NewsFacts, news: readonly News[], now: Instant): Told {
+function tellAll(
+  { notFoundBlindMs }: DecideTools,
+  before: NewsFacts,
+  news: readonly News[],
+  ground: Pick<Circumstances, "policy" | "dunned" | "now">,
+): Told {
   let after = before;
   const recorded: Recorded[] = [];
   for (const each of news) {
     const attempt = after.attempts.find((candidate) => candidate.number === each.attemptNumber);
     if (attempt === undefined) continue;
-    const { policy, notFoundBlindMs } = tools;
-    const consequences = applyVerdict({ facts: after, attempt, news: each, policy, now, notFoundBlindMs });
+    const consequences = applyVerdict({ facts: after, attempt, news: each, ...ground, notFoundBlindMs });
     recorded.push({ news: each, consequences });
     after = factsAfter(after, consequences);
   }
@@ -138,9 +153,10 @@ function saveConsequences(
                 source: news.source,
                 verdict: news.verdict.kind,
                 code: codeOf(news.verdict).slice(0, 60),
+                ...(decision.why === undefined ? {} : { why: decision.why }),
               },
               nextActionAt: invoice.nextActionAt,
-              policyVersion: tools.policy.version,
+              policyVersion: invoice.policyVersion,
             },
           ],
     ),
@@ -161,6 +177,10 @@ function saveConsequences(
     decisions.then(() => undefined),
     exceptions,
     saveSubscriptionStates(tx, tools.policy, all, now),
+    giveBackWalletRequests(
+      tx,
+      all.flatMap(({ unspent, invoice }) => (unspent ? [invoice.customerId] : [])),
+    ),
     setStop(tx, stop, tools.policy.zone, now),
   ];
 }

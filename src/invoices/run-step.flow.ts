@@ -6,7 +6,7 @@ import { unreachable } from "../kernel/unreachable.ts";
 import { coalesce } from "../platform/coalesce.ts";
 import { isOutage } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
-import { type CheckOutcome, MAX_BALANCE_FAILURES } from "./after-check.ts";
+import type { CheckOutcome } from "./after-check.ts";
 import { askBalance } from "./ask-balance.flow.ts";
 import type { CallCounts } from "./breaker.ts";
 import type { CollectTools } from "./collect-tools.ts";
@@ -47,7 +47,7 @@ export async function runStep(tools: CollectTools, flows: StepFlows, leased: Lea
   try {
     switch (leased.step.kind) {
       case "collect":
-        return await charge(tools, flows, leased, leased.step.again?.number ?? null);
+        return await charge(tools, flows, leased, leased.step);
       case "inquire":
         return { calls: 1, bad: (await inquire(tools, flows, leased, leased.step.attempt)) ? 0 : 1 };
       default:
@@ -65,25 +65,28 @@ async function charge(
   tools: CollectTools,
   flows: StepFlows,
   leased: Leased,
-  again: number | null,
+  step: Extract<Leased["step"], { kind: "collect" }>,
 ): Promise<CallCounts> {
   const { facts, leaseNo } = leased;
+  const { purpose } = step;
   const invoiceId = facts.invoice.id;
-  const asked = await askBalance(tools, facts);
+  const end = (outcome: CheckOutcome) => flows.check({ invoiceId, leaseNo, purpose, outcome });
+  const asked = await askBalance(tools, facts, step.askBalance);
   if (asked.kind !== "token") {
-    await flows.check({ invoiceId, leaseNo, outcome: asked.outcome });
+    await end(asked.outcome);
     return asked;
   }
-  const available = coveringBalance(asked.balance, facts.invoice.amount, facts.invoice.balanceFailures);
+  const available = coveringBalance(asked.balance, facts.invoice.amount, step.mayCharge);
   if (available.kind !== "covered") {
-    await flows.check({ invoiceId, leaseNo, outcome: available });
+    await end(available);
     failpoint("checks.after-commit");
     return asked;
   }
-  const written = await flows.intend({ invoiceId, leaseNo, again, available: available.amount });
+  const again = step.again?.number ?? null;
+  const written = await flows.intend({ invoiceId, leaseNo, again, purpose, available: available.amount });
   if (written.kind === "lost") return asked;
   if (written.kind === "overtaken") {
-    await flows.check({ invoiceId, leaseNo, outcome: written });
+    await end(written);
     return asked;
   }
   failpoint("intents.after-commit");
@@ -98,16 +101,17 @@ function isUsable(verdict: Verdict): boolean {
   return verdict.kind !== "unknown" && verdict.kind !== "not_sent";
 }
 
-/** Whether what was read covers the amount; a balance that could not be read twice is tried without. */
+/** Whether what was read covers the amount; what was not asked for is taken to. */
 function coveringBalance(
   balance: Extract<Awaited<ReturnType<typeof askBalance>>, { kind: "token" }>["balance"],
   amount: Rupiah,
-  failures: number,
+  mayCharge: boolean,
 ): { readonly kind: "covered"; readonly amount: Rupiah | null } | CheckOutcome {
-  if (balance.kind === "away")
-    return failures >= MAX_BALANCE_FAILURES ? { kind: "covered", amount: null } : balance;
-  if (balance.available < amount) return { kind: "short", available: balance.available };
-  return { kind: "covered", amount: balance.available };
+  if (balance.kind === "unasked") return { kind: "covered", amount: null };
+  if (balance.kind === "away") return balance;
+  const { available } = balance;
+  if (available < amount) return { kind: "short", available };
+  return mayCharge ? { kind: "covered", amount: available } : { kind: "enough", available };
 }
 
 /** Sends once. With too little of the lease left nothing leaves: another worker may already be looking. */

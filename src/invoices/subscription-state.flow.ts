@@ -1,11 +1,11 @@
+import type { DunningPolicy } from "../dunning/policy.ts";
 import type { InvoiceId, SubscriptionId } from "../kernel/ids.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
 import { type Revived, reviveUnpaid } from "../subscriptions/revive-unpaid.flow.ts";
-import { markActive, markPastDue, markUnpaid } from "../subscriptions/subscription.store.ts";
+import { markActive, markPastDue } from "../subscriptions/subscription.store.ts";
 import type { Consequences } from "./consequences.ts";
 import { insertDecisions } from "./decision.store.ts";
-import type { DunningPolicy } from "./dunning.ts";
 import { withoutArrears } from "./invoice.store.ts";
 import type { Invoice } from "./invoice.ts";
 
@@ -25,7 +25,6 @@ export async function saveSubscriptionStates(
     return [...new Set(ids)].sort();
   };
   await markPastDue(tx, becoming("past_due"));
-  await markUnpaid(tx, becoming("unpaid"));
   const settled = await withoutArrears(tx, becoming("active"));
   await markActive(tx, settled);
   const revived = await reviveUnpaid(tx, settled, now, policy.window?.from ?? null);

@@ -1,17 +1,21 @@
 import { DateTime } from "luxon";
+import type { DunningPolicy } from "../dunning/policy.ts";
 import type { InvoiceId, Reference } from "../kernel/ids.ts";
 import { formatRupiah, type Rupiah } from "../kernel/money.ts";
 import type { Instant } from "../kernel/time.ts";
 import type { Tx } from "../platform/database.ts";
 import { failpoint } from "../platform/failpoint.ts";
 import { realNow } from "../platform/real-time.ts";
+import type { CheckPurpose } from "./after-check.ts";
 import { insertAttempts, saveAttempts } from "./attempt.store.ts";
 import { sentAgain } from "./attempt.ts";
 import type { CollectTools } from "./collect-tools.ts";
 import { insertDecisions } from "./decision.store.ts";
+import { countWalletRequests, loadDunned, markRequested } from "./dunned.store.ts";
+import type { Dunned } from "./dunned.ts";
 import { loadFacts, lockInvoices } from "./facts.store.ts";
 import { type Facts, liveAttempt } from "./facts.ts";
-import { whyNotCharge } from "./next-step.ts";
+import { nextStep, whyNotCharge } from "./next-step.ts";
 import { attemptReference } from "./reference.ts";
 import { findLastRequest, insertRequests } from "./request.store.ts";
 
@@ -21,7 +25,8 @@ export type Intent = {
   readonly leaseNo: number;
   /** The attempt whose reference is sent again, or null for a new one. */
   readonly again: number | null;
-  /** The balance that was read; null when it could not be read and the charge goes blind. */
+  readonly purpose: CheckPurpose;
+  /** The balance that was read; null when it was not, and the charge goes blind. */
   readonly available: Rupiah | null;
 };
 
@@ -42,6 +47,7 @@ export type Written =
 type Go = {
   readonly intent: Intent;
   readonly facts: Facts;
+  readonly policy: DunningPolicy;
   readonly number: number;
   readonly reference: Reference;
   readonly externalId: string;
@@ -59,15 +65,25 @@ export function writeIntents(tools: CollectTools, intents: readonly Intent[]): P
   return tools.db.begin(async (tx) => {
     const now = await tools.clock.now(tx);
     const invoices = await lockInvoices(tx, [...new Set(intents.map((intent) => intent.invoiceId))]);
-    const facts = new Map((await loadFacts(tx, invoices, now)).map((each) => [each.invoice.id, each]));
+    const [loaded, dunned] = await Promise.all([
+      loadFacts(tx, invoices, now),
+      loadDunned(tx, tools.policies, invoices),
+    ]);
+    const facts = new Map(loaded.map((each) => [each.invoice.id, each]));
     const answers: (Written | Go)[] = [];
     for (const intent of intents) {
       const known = facts.get(intent.invoiceId);
-      const refusal = known === undefined ? ({ kind: "lost" } as const) : refuse(tools, known, intent, now);
-      answers.push(refusal ?? (await prepare(tx, tools, known as Facts, intent)));
+      if (known === undefined) answers.push({ kind: "lost" });
+      else {
+        const ground = dunned(known.invoice);
+        answers.push(
+          refuse(known, ground, intent, now) ??
+            (await prepare(tx, tools, { facts: known, policy: ground.policy, intent })),
+        );
+      }
     }
     const going = answers.filter((answer): answer is Go => !("kind" in answer));
-    const requestIds = await save(tx, tools, going, now);
+    const requestIds = await save(tx, going, now);
     failpoint("intents.before-commit");
     return answers.map((answer) => {
       if ("kind" in answer) return answer;
@@ -78,9 +94,9 @@ export function writeIntents(tools: CollectTools, intents: readonly Intent[]): P
   });
 }
 
-function refuse(tools: CollectTools, facts: Facts, intent: Intent, now: Instant): Written | null {
+function refuse(facts: Facts, dunned: Dunned, intent: Intent, now: Instant): Written | null {
   if (facts.invoice.leaseNo !== intent.leaseNo) return { kind: "lost" };
-  const why = whyNotCharge(facts, tools.policy, now);
+  const why = intent.again === null ? notByPlan(facts, dunned, now) : whyNotCharge(facts, dunned.policy, now);
   if (why !== null) {
     const says = why.kind === "wait" ? why.says : `the invoice is ${facts.invoice.state}`;
     return { kind: "overtaken", says: `nothing leaves: ${says}` };
@@ -93,7 +109,29 @@ function refuse(tools: CollectTools, facts: Facts, intent: Intent, now: Instant)
   return live.state === "unsent" || live.notFoundProved ? null : { kind: "overtaken", says: "news came in" };
 }
 
-async function prepare(tx: Tx, tools: CollectTools, facts: Facts, intent: Intent): Promise<Go> {
+/** What the whole of the plan says against a charge `now`, budgets of the wallet's other invoices included. */
+function notByPlan(
+  facts: Facts,
+  dunned: Dunned,
+  now: Instant,
+): { readonly kind: "wait"; readonly says: string } | { readonly kind: "rest" } | null {
+  if (liveAttempt(facts) !== null) return null;
+  const step = nextStep(facts, dunned, now);
+  switch (step.kind) {
+    case "collect":
+      return step.mayCharge ? null : { kind: "wait", says: "the policy only looks now" };
+    case "rest":
+      return { kind: "rest" };
+    case "review":
+      return { kind: "wait", says: step.reason };
+    default:
+      return { kind: "wait", says: step.says };
+  }
+}
+
+type Preparing = Pick<Go, "facts" | "policy" | "intent">;
+
+async function prepare(tx: Tx, tools: CollectTools, { facts, policy, intent }: Preparing): Promise<Go> {
   const { gateway } = tools;
   const externalId = gateway.newExternalId();
   if (intent.again === null) {
@@ -101,7 +139,7 @@ async function prepare(tx: Tx, tools: CollectTools, facts: Facts, intent: Intent
     const reference = attemptReference(facts.invoice.id, number);
     const remarks = `${facts.subscription.planName} ${facts.invoice.billsOn}`;
     const body = gateway.paymentBody({ reference, amount: facts.invoice.amount, remarks });
-    return { intent, facts, number, reference, externalId, body };
+    return { intent, facts, policy, number, reference, externalId, body };
   }
   const number = intent.again;
   const reference = attemptReference(facts.invoice.id, number);
@@ -113,7 +151,15 @@ async function prepare(tx: Tx, tools: CollectTools, facts: Facts, intent: Intent
   // The very same call again gets the gateway's stored answer; with an answer in hand, or on another day, it is a new call.
   const repeat =
     attempt?.notFoundProved === true && last !== null && !last.answered && isToday(last.writtenAt);
-  return { intent, facts, number, reference, externalId: repeat ? last.externalId : externalId, body };
+  return {
+    intent,
+    facts,
+    policy,
+    number,
+    reference,
+    externalId: repeat ? last.externalId : externalId,
+    body,
+  };
 }
 
 function isToday(at: Date): boolean {
@@ -121,7 +167,7 @@ function isToday(at: Date): boolean {
   return day === realNow().setZone(WIRE_ZONE).toISODate();
 }
 
-async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Instant): Promise<string[]> {
+async function save(tx: Tx, going: readonly Go[], now: Instant): Promise<string[]> {
   const decisionIds = await insertDecisions(
     tx,
     going.map(({ intent, facts, number, reference }) => ({
@@ -129,9 +175,14 @@ async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Inst
       attemptNumber: number,
       rule: intent.again === null ? "charge" : "charge.again",
       says: sentence(intent, facts, reference),
-      facts: { available: intent.available, amount: facts.invoice.amount, lease: intent.leaseNo },
+      facts: {
+        available: intent.available,
+        amount: facts.invoice.amount,
+        lease: intent.leaseNo,
+        by: facts.invoice.askedAt === null ? intent.purpose : "person",
+      },
       nextActionAt: null,
-      policyVersion: tools.policy.version,
+      policyVersion: facts.invoice.policyVersion,
     })),
     now,
   );
@@ -168,13 +219,21 @@ async function save(tx: Tx, tools: CollectTools, going: readonly Go[], now: Inst
     })),
     now,
   );
-  const [requestIds] = await Promise.all([written, begun, again]);
+  const [requestIds] = await Promise.all([written, begun, again, useBudget(tx, going, now)]);
   return requestIds;
+}
+
+/** Requests by plan use the day of the invoice and of its wallet; what a person asked for is counted apart. */
+async function useBudget(tx: Tx, going: readonly Go[], now: Instant): Promise<void> {
+  const byPlan = going
+    .filter(({ intent, facts }) => intent.again === null && facts.invoice.askedAt === null)
+    .map(({ facts, policy }) => ({ ...facts.invoice, at: now, zone: policy.zone }));
+  await Promise.all([markRequested(tx, byPlan), countWalletRequests(tx, byPlan)]);
 }
 
 function sentence({ available, again }: Intent, { invoice }: Facts, reference: Reference): string {
   const what = again === null ? `charge ${formatRupiah(invoice.amount)}` : `send ${reference} again`;
   return available === null
-    ? `${what}: the balance could not be read twice, so it is tried without`
+    ? `${what}: without a look at the balance`
     : `${what}: balance ${formatRupiah(available)} covers it`;
 }

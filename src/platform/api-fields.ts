@@ -151,6 +151,15 @@ export function reasonField(says = "must say why"): z.ZodString {
     .max(max, { error: `must be at most ${max} characters` });
 }
 
+/** Of a text that people keep in a file: the command line also takes `@` and the file's name for it. */
+export const FILE_FORMAT = "file-text";
+
+/** The text of a file, at most `longest` letters. */
+export function fileField(longest: number): z.ZodString {
+  const error = `must be the text of a file, at most ${longest} letters`;
+  return z.string({ error }).min(1, { error }).max(longest, { error }).meta({ format: FILE_FORMAT });
+}
+
 /** Our caller's own name for a thing: it travels in URLs and on the wire, so plain ASCII. */
 export function referenceField(): z.ZodString {
   const error =

@@ -1,11 +1,12 @@
+import type { DunningPolicy } from "../dunning/policy.ts";
 import type { Raw, RefundVerdict } from "../gateway/gateway.ts";
-import { afterNotSent, type DunningPolicy } from "../invoices/dunning.ts";
 import {
   FIRST_INQUIRY_AFTER_MS,
   lookAgainAt,
   NOT_FOUND_SPREAD_MS,
   NOT_FOUND_TIMES,
 } from "../invoices/inquiry-ladder.ts";
+import { afterNotSent } from "../invoices/not-sent.ts";
 import { formatRupiah } from "../kernel/money.ts";
 import type { Instant } from "../kernel/time.ts";
 import { unreachable } from "../kernel/unreachable.ts";

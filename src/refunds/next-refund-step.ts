@@ -1,4 +1,4 @@
-import type { DunningPolicy } from "../invoices/dunning.ts";
+import type { DunningPolicy } from "../dunning/policy.ts";
 import { firstInquiryAt, reviewReason } from "../invoices/inquiry-ladder.ts";
 import type { Instant } from "../kernel/time.ts";
 import { isLive, mayHaveLeft, type Refund, type RefundFacts } from "./refund.ts";

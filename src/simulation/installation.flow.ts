@@ -1,4 +1,5 @@
 import type { ActivateBindingTools } from "../customers/activate-binding.flow.ts";
+import type { DunningPolicy } from "../dunning/policy.ts";
 import type { Http } from "../gateway/snap/http.ts";
 import { collector } from "../invoices/collect.flow.ts";
 import { collectJob } from "../invoices/collect.job.ts";
@@ -15,7 +16,12 @@ import { tick } from "../scheduler/tick.flow.ts";
 import type { Actor } from "./stepper.ts";
 
 /** The ends that the simulation gives to a house. */
-export type SimulatedParts = { readonly db: Database; readonly bells: BellQueue; readonly http: Http };
+export type SimulatedParts = {
+  readonly db: Database;
+  readonly bells: BellQueue;
+  readonly http: Http;
+  readonly policyOf: (builtIn: DunningPolicy) => DunningPolicy;
+};
 
 /** What the simulation needs of a house; `app` wires it. */
 export type SimulatedHouse = {

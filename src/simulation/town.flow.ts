@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { DunningPolicy } from "../dunning/policy.ts";
 import { type Database, sqlState } from "../platform/database.ts";
 import type { BellQueue } from "../platform/queue.ts";
 import { nextRound } from "../platform/timer.ts";
@@ -157,7 +158,14 @@ function openProcess(town: Town, name: string): Promise<Process> {
     answer: (job, data) => answerLater(town, job, data),
     later: (ms, work) => void agenda.at(agenda.nowMs() + ms, work),
   });
-  return startProcess(name, (role) => ground.openHouse(role, { db, bells: bells as BellQueue, http }));
+  return startProcess(name, (role) =>
+    ground.openHouse(role, { db, bells: bells as BellQueue, http, policyOf: withoutSpread }),
+  );
+}
+
+/** First tries of a day go out together: a day has few moments then, and a year is lived in a minute or two. */
+function withoutSpread(policy: DunningPolicy): DunningPolicy {
+  return { ...policy, spread: null };
 }
 
 function countFailure({ counts }: Town, error: unknown): void {

@@ -1,4 +1,5 @@
 import { InvalidError } from "../kernel/errors.ts";
+import { nearWord } from "../platform/near-word.ts";
 
 /** What a file of running subscriptions may say, and whether it must. */
 export const IMPORT_COLUMNS = {
@@ -62,25 +63,9 @@ function inWords(): string {
 
 function unknownColumn(name: string): string {
   if (name === "") return "a column without a name in the first line: name it or take it out";
-  const near = NAMES.map((each) => ({ each, steps: editSteps(name, each) })).sort(
-    (one, other) => one.steps - other.steps,
-  )[0];
+  const near = nearWord(name, NAMES);
   const says = `there is no column ${name.slice(0, 40)}`;
-  return near !== undefined && near.steps <= Math.max(2, Math.floor(name.length / 3))
-    ? `${says}; is it ${near.each}?`
+  return near !== null
+    ? `${says}; is it ${near}?`
     : `${says}; take it out (the columns are ${NAMES.join(", ")})`;
-}
-
-/** How many letters must be added, taken away or replaced to make one of the other (Levenshtein). */
-function editSteps(from: string, to: string): number {
-  let row = [...Array(to.length + 1).keys()];
-  for (const [index, letter] of [...from.slice(0, 60)].entries()) {
-    const next = [index + 1];
-    for (let at = 0; at < to.length; at += 1) {
-      const replaced = (row[at] ?? 0) + (letter === to[at] ? 0 : 1);
-      next.push(Math.min(replaced, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { freshDatabaseUrl } from "../support/db.ts";
 import { type Environment, MERCHANT, makeFolder, runTagih } from "../support/run-tagih.ts";
@@ -63,6 +65,29 @@ test(
     const shown = await tagih("customer", "show", "budi");
     expect(shown.out).toMatch(/^reference: +budi\nname: +Budi S\.\nphone: +\S*\*\S*890\n/m);
     expect((await tagih("invoice", "list")).out).toBe("none\n");
+  },
+);
+
+test(
+  "a policy is tried and stored from a file, and its mistakes are named by their lines",
+  STORY,
+  async () => {
+    const { tagih, json } = await office();
+    const file = (name: string, text: string) => {
+      writeFileSync(join(folder.path, name), text);
+      return ["policy", "set", "--code", "gym", "--source", `@${name}`];
+    };
+    const wrong = await tagih(...file("wrong.yaml", "zone: Asia/Jakarta\nladder: { funds: [3, 2] }\n"));
+    expect([wrong.code, wrong.err]).toEqual([
+      64,
+      expect.stringContaining("line 2: ladder.funds: must grow: 2 after 3"),
+    ]);
+    const missing = await tagih("policy", "set", "--code", "gym", "--source", "@nowhere.yaml");
+    expect([missing.code, missing.err]).toEqual([64, expect.stringContaining("nowhere.yaml cannot be read")]);
+    const right = file("right.yaml", "ladder: { funds: [2, 4] }\n");
+    expect(await json(...right, "--dry-run")).toMatchObject({ dry_run: true, version: 1 });
+    expect(await json(...right)).toMatchObject({ version: 1, policy: { ladder: { funds: [2, 4] } } });
+    expect((await tagih("policy", "list")).out).toMatch(/^gym +1 .+\novo-default +1 /m);
   },
 );
 

@@ -1,11 +1,12 @@
 import { pino } from "pino";
 import { afterAll, expect, test } from "vitest";
 import { openHouseDatabase } from "../../src/app/schema.ts";
-import { builtInPolicy } from "../../src/invoices/dunning.ts";
+import { policyBook } from "../../src/dunning/policy-book.flow.ts";
 import { turnedClock } from "../../src/platform/clock.ts";
 import { wakeAt } from "../../src/subscriptions/wake-at.ts";
 import { type Billed, liveUntil, openedInvoices, storeBilled, turnTo } from "../support/billing.ts";
 import { freshDatabaseUrl } from "../support/db.ts";
+import { plainPolicy } from "../support/plain-policy.ts";
 import { readCatchUp } from "../support/printed-catch-up.ts";
 import { MERCHANT, makeFolder, runTagih } from "../support/run-tagih.ts";
 import { someTerms } from "../unit/subscription-builders.ts";
@@ -64,13 +65,14 @@ test("what `tagih subscription catch-up` prints is what is then billed", { timeo
     expect(json).toMatchObject({ data: [{ customer: "budi", complete: true }], next_cursor: null });
     expect(json.data[0].rows).toHaveLength(rows.length);
 
-    const policy = builtInPolicy({
+    const policy = plainPolicy({
       zone: ZONE,
       window: { from: WINDOW, to: "20:00" },
       inquiryLadderMs: [65_000],
     });
     const log = pino({ level: "silent" });
-    const tools = { db, clock: turnedClock, policy, log, notFoundBlindMs: 0, minCharge: 10_000 };
+    const policies = policyBook(policy);
+    const tools = { db, clock: turnedClock, policy, policies, log, notFoundBlindMs: 0, minCharge: 10_000 };
     await liveUntil(tools, wakeAt(rows.at(-1)?.on ?? "", ZONE, "23:00"));
     const done = (await openedInvoices(db)).map(({ on, subscription, start, end, amount }) => ({
       ...{ on, subscription, start, end, amount },

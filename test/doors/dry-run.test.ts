@@ -34,6 +34,24 @@ const CASES: Readonly<Record<string, (home: TestHouse) => Promise<Case>>> = {
     body: WHY,
     shows: {},
   }),
+  "POST /dunning-policies": async () => ({
+    path: "/dunning-policies",
+    body: { code: "ovo-default", policy: { ladder: { funds: [2, 4] } } },
+    shows: { code: "ovo-default", version: 2, warnings: [] },
+  }),
+  "POST /dunning-policies/:code/move": async (home) => {
+    await openInvoice(home);
+    return {
+      path: "/dunning-policies/ovo-default/move",
+      body: { to_version: 2 },
+      shows: { to_version: 2, invoices: expect.any(Number), changed: expect.any(Number) },
+    };
+  },
+  "POST /dunning-holidays": async () => ({
+    path: "/dunning-holidays",
+    body: { source: "2027-12-25 Natal" },
+    shows: { holidays: [{ date: "2027-12-25", name: "Natal" }] },
+  }),
   "POST /customers": async () => ({
     path: "/customers",
     body: { reference: "c-2", name: "C", phone: "081200001111" },

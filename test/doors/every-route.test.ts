@@ -40,6 +40,9 @@ async function fullHouse(): Promise<{ readonly home: TestHouse; readonly url: (p
   );
   for (const code of ["a", "b", "c"])
     await home.api("POST", "/plans", { code, name: code, amount: 50_000, interval: "month" });
+  for (const code of ["d-1", "d-2", "d-3"]) await home.api("POST", "/dunning-policies", { code, policy: {} });
+  const dates = ["2027-01-01", "2027-05-01", "2027-08-17", "2027-12-25"];
+  await home.api("POST", "/dunning-holidays", { source: dates.map((date) => `${date} libur`).join("\n") });
   const plan = "/plans/plan-99000-month";
   await home.api("POST", `${plan}/versions`, { amount: 120_000 });
   for (const effective_on of ["2027-06-01", "2027-07-01", "2027-08-01", "2027-09-01"])

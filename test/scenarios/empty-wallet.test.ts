@@ -17,19 +17,19 @@ it("a wallet with money pays on the day, once", async () => {
   expect(taken(home, customer)).toHaveLength(1);
 });
 
-it("an empty wallet is not asked, is retried after a day and then pays", async () => {
+it("an empty wallet is not asked, is looked at in the evening, and pays as soon as there is money", async () => {
   const home = await buildHouse();
   const customer = await dueInvoice(home, { balance: 12_000 });
   await home.settle();
   const first = await story(home, customer.subscription);
   expect(first).toMatchObject({ state: "open", subscription: "past_due", attempts: [], requestsUsed: 0 });
   expect(first.says.at(-1)).toMatch(
-    /^not asked: balance Rp.?12\.000 of Rp.?99\.000; next try 2027-03-02 08:00$/,
+    /^not asked: balance Rp.?12\.000 of Rp.?99\.000; next look today 18:30, next try tomorrow 08:00 \(payday\)$/,
   );
   home.simulator.changeWallet(customer.phone, { add: AMOUNT });
-  await home.live("2027-03-02T07:59:00+07:00");
+  await home.live("2027-03-01T18:29:00+07:00");
   expect(payments(home)).toHaveLength(0);
-  await home.live("2027-03-02T08:00:00+07:00");
+  await home.live("2027-03-01T18:30:00+07:00");
   expect(await story(home, customer.subscription)).toMatchObject({ state: "paid", subscription: "active" });
   expect(taken(home, customer)).toHaveLength(1);
 });

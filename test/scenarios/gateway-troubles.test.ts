@@ -157,7 +157,7 @@ it("an unsent attempt whose wallet is refused meanwhile is not left behind: it i
   expect(await story(home, customer.subscription)).toMatchObject({
     state: "open",
     waitingFor: "method",
-    nextActionAt: null,
+    nextActionAt: new Date("2027-03-22T01:00:00Z"),
     attempts: [{ number: 1, state: "failed", message: "never left" }],
   });
 });

@@ -34,6 +34,9 @@ function promise() {
   return { happened, resolve };
 }
 
+/** Without a wallet dunning begins at once, and is over three weeks later. */
+const LADDER_ENDS = new Date("2027-03-22T01:00:00Z");
+
 const SQL = {
   cancel: `update subscriptions set state = 'canceled', next_invoice_at = null, ended_at = now(), end_reason = 'asked'`,
   pause: `update subscriptions set state = 'paused', paused_at = now(), next_invoice_at = null`,
@@ -61,7 +64,7 @@ it.each([
     expect(await story(home, customer.subscription)).toMatchObject({
       state,
       waitingFor,
-      nextActionAt: null,
+      nextActionAt: waitingFor === "method" ? LADDER_ENDS : null,
       attempts: [],
       requests: [],
     });

@@ -29,7 +29,7 @@ it("a wallet is unlinked at OVO and here; its open invoices wait for another and
   expect(waiting).toMatchObject({
     state: "open",
     waitingFor: "method",
-    nextActionAt: null,
+    nextActionAt: new Date("2027-03-22T01:00:00Z"),
     subscription: "past_due",
   });
   expect(waiting.says).toContain(

@@ -20,7 +20,7 @@ it("a wallet unlinked in the app is suspended, given up after five minutes, and 
   expect(await story(home, customer.subscription)).toMatchObject({
     state: "open",
     waitingFor: "method",
-    nextActionAt: null,
+    nextActionAt: new Date("2027-03-22T01:00:00Z"),
     subscription: "past_due",
     attempts: [],
   });

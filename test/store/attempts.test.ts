@@ -182,7 +182,7 @@ describe("writing down a charge", () => {
     await tools.db.begin((tx) =>
       tx.query(`update invoices set leased_until = clock_timestamp() - interval '1 second'`),
     );
-    expect(await takeLeases(tools, [id])).toMatchObject([{ leaseNo: intent.leaseNo + 1 }]);
+    expect((await takeLeases(tools, [id])).leased).toMatchObject([{ leaseNo: intent.leaseNo + 1 }]);
     expect(await writeIntents(tools, [intent])).toEqual([{ kind: "lost" }]);
     expect((await factsOf(tools.db, id)).attempts).toEqual([]);
   });
@@ -276,6 +276,10 @@ async function leased(): Promise<{ tools: CollectTools; id: InvoiceId; intent: I
   const of = await activeSubscription(db, "s-1");
   await storeBinding(db, of);
   const id = await storeInvoice(db, "s-1", { of });
-  expect(await takeLeases(tools, [id])).toMatchObject([{ leaseNo: 1, step: { kind: "collect" } }]);
-  return { tools, id, intent: { invoiceId: id, leaseNo: 1, again: null, available: rupiah(100_000) } };
+  expect((await takeLeases(tools, [id])).leased).toMatchObject([{ leaseNo: 1, step: { kind: "collect" } }]);
+  return {
+    tools,
+    id,
+    intent: { invoiceId: id, leaseNo: 1, again: null, purpose: "try", available: rupiah(100_000) },
+  };
 }

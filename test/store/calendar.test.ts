@@ -7,6 +7,7 @@ import { billingPeriod, previewPeriods } from "../../src/subscriptions/billing-p
 import type { Discount } from "../../src/subscriptions/discount.ts";
 import { plusDays } from "../../src/subscriptions/local-date.ts";
 import { type Billed, beat, liveUntil, openedInvoices, storeBilled, turnTo } from "../support/billing.ts";
+import { everyDay } from "../support/plain-policy.ts";
 import { at } from "../support/rooms.ts";
 import { someTerms } from "../unit/subscription-builders.ts";
 import { decideTools } from "./invoice-rows.ts";
@@ -137,7 +138,7 @@ const WINDOW = "08:00";
 async function houseAt(start: Instant, windowFrom: string | null): Promise<DecideTools> {
   const tools = await decideTools();
   await turnTo(tools.db, start);
-  const window = windowFrom === null ? null : { from: windowFrom, to: "20:00" };
+  const window = windowFrom === null ? null : everyDay({ from: windowFrom, to: "20:00" });
   return { ...tools, minCharge: MIN_CHARGE, policy: { ...tools.policy, window } };
 }
 

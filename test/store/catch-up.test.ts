@@ -10,6 +10,7 @@ import { CATCH_UP_POLICIES, type CatchUpPolicy } from "../../src/subscriptions/o
 import { wakeAt } from "../../src/subscriptions/wake-at.ts";
 import { type Billed, beat, liveUntil, openedInvoices, storeBilled, turnTo } from "../support/billing.ts";
 import { call } from "../support/call-route.ts";
+import { everyDay } from "../support/plain-policy.ts";
 import { type PrintedRow, readCatchUp } from "../support/printed-catch-up.ts";
 import { someTerms } from "../unit/subscription-builders.ts";
 import { decideTools } from "./invoice-rows.ts";
@@ -67,7 +68,7 @@ async function backAfter(off: LocalDate, back: LocalDate, all: readonly Billed[]
   const tools = await decideTools();
   await storeBilled(tools.db, all, wakeAt(off, "Asia/Jakarta", WINDOW), WINDOW);
   await turnTo(tools.db, wakeAt(back, "Asia/Jakarta", "09:30"));
-  const policy = { ...tools.policy, window: { from: WINDOW, to: "20:00" } };
+  const policy = { ...tools.policy, window: everyDay({ from: WINDOW, to: "20:00" }) };
   const routes = catchUpRoutes({ ...tools, windowFrom: WINDOW });
   return { tools: { ...tools, policy }, routes };
 }

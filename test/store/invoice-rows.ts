@@ -1,11 +1,11 @@
 import { pino } from "pino";
 import { afterAll, expect } from "vitest";
 import { openHouseDatabase } from "../../src/app/schema.ts";
+import { policyBook } from "../../src/dunning/policy-book.flow.ts";
 import { insertAttempts, saveAttempts } from "../../src/invoices/attempt.store.ts";
 import type { Attempt } from "../../src/invoices/attempt.ts";
 import type { DecideTools } from "../../src/invoices/collect-tools.ts";
 import { insertDecisions } from "../../src/invoices/decision.store.ts";
-import { builtInPolicy } from "../../src/invoices/dunning.ts";
 import { loadFacts, lockInvoices } from "../../src/invoices/facts.store.ts";
 import type { Facts } from "../../src/invoices/facts.ts";
 import { insertInvoices, type NewInvoice } from "../../src/invoices/new-invoice.store.ts";
@@ -18,6 +18,7 @@ import { setTurnedClock, turnedClock } from "../../src/platform/clock.ts";
 import { brokenConstraint, type Database } from "../../src/platform/database.ts";
 import type { Subscription } from "../../src/subscriptions/subscription.ts";
 import { freshDatabaseUrl } from "../support/db.ts";
+import { plainPolicy } from "../support/plain-policy.ts";
 import { NOON, type RoomsDatabase, storeSubscription } from "../support/rooms.ts";
 
 const MINUTE_MS = 60_000;
@@ -27,8 +28,8 @@ const TABLES = [
   ...["refund_evidence", "refund_requests", "refunds", "pay_pages", "manual_payments"],
   ...["evidence", "requests", "payment_attempts", "decisions", "invoice_lines", "invoices"],
   ...["price_changes", "plan_migrations", "subscription_discounts", "subscription_changes"],
-  ...["subscriptions", "bindings", "customers", "plan_versions", "plans"],
-  ...["exceptions", "stops", "clock", "wire_calls", "inbox"],
+  ...["subscriptions", "bindings", "wallet_requests", "customers", "plan_versions", "plans"],
+  ...["exceptions", "stops", "clock", "wire_calls", "inbox", "dunning_policies", "dunning_holidays"],
 ] as const;
 
 let ofFile: Promise<RoomsDatabase> | null = null;
@@ -54,11 +55,12 @@ export async function decideTools(): Promise<DecideTools & { readonly db: RoomsD
   const db = await emptyDatabase();
   await moveClock(db, NOON);
   const ladder = [65_000, 5 * MINUTE_MS, 15 * MINUTE_MS];
-  const policy = builtInPolicy({ zone: "Asia/Jakarta", window: null, inquiryLadderMs: ladder });
+  const policy = plainPolicy({ zone: "Asia/Jakarta", window: null, inquiryLadderMs: ladder });
   return {
     db,
     clock: turnedClock,
     policy,
+    policies: policyBook(policy),
     log: pino({ level: "silent" }),
     notFoundBlindMs: 0,
     minCharge: 10_000,

@@ -13,6 +13,7 @@ import {
   at,
   attempt,
   declined,
+  dunned,
   facts,
   invoice,
   NOW,
@@ -27,7 +28,15 @@ import {
 function apply(attempts: readonly Attempt[], each: News, change: Partial<Facts> = {}, now: Instant = NOW) {
   const known = facts({ attempts, ...change });
   const about = attempts.find((candidate) => candidate.number === each.attemptNumber) ?? attempt();
-  return applyVerdict({ facts: known, attempt: about, news: each, policy, now, notFoundBlindMs: 0 });
+  return applyVerdict({
+    facts: known,
+    attempt: about,
+    news: each,
+    policy,
+    dunned: dunned(),
+    now,
+    notFoundBlindMs: 0,
+  });
 }
 
 describe("an inquiry that was asked for about an earlier attempt", () => {
@@ -178,10 +187,8 @@ describe("a definite no", () => {
   });
 
   it("of the binding waits for a wallet; the first stale token is renewed at once", () => {
-    expect(apply([attempt()], news("answer", declined("binding", "4035407"))).invoice).toMatchObject({
-      waitingFor: "method",
-      nextActionAt: null,
-    });
+    const dead = apply([attempt()], news("answer", declined("binding", "4035407"))).invoice;
+    expect([dead.waitingFor, dead.nextActionAt]).toEqual(["method", at("2027-02-05T08:00")]);
     const stale = apply([attempt()], news("answer", declined("binding", "4015402")));
     expect(stale.invoice).toMatchObject({ nextActionAt: NOW, waitingFor: null, firstFailedAt: null });
     const before = attempt({ state: "failed", code: "4015402", closedAt: NOW });
@@ -244,6 +251,7 @@ describe("doubt", () => {
         attempt: about as Attempt,
         news: news("inquiry", notFound),
         policy,
+        dunned: dunned(),
         now,
         notFoundBlindMs: 0,
       });
@@ -263,6 +271,7 @@ describe("doubt", () => {
       attempt: sent,
       news: early,
       policy,
+      dunned: dunned(),
       now: NOW,
       notFoundBlindMs: 2_000,
     });
@@ -335,6 +344,7 @@ describe("whatever comes, in whatever order", () => {
               attempt: before,
               news: news(from, told),
               policy,
+              dunned: dunned(),
               now,
               notFoundBlindMs: 0,
             });

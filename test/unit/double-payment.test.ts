@@ -12,7 +12,7 @@ import type { Instant } from "../../src/kernel/time.ts";
 import { applyRefundVerdict } from "../../src/refunds/apply-refund-verdict.ts";
 import { nextRefundStep } from "../../src/refunds/next-refund-step.ts";
 import type { Refund } from "../../src/refunds/refund.ts";
-import { attempt, facts, invoice, NOW, news, policy as withWindow } from "./invoice-builders.ts";
+import { attempt, dunned, facts, invoice, NOW, news, policy as withWindow } from "./invoice-builders.ts";
 
 // No answer whatever makes a second payment possible while the first may have happened. What may have happened is
 // kept by a second set of books (`Book`), which knows nothing of attempt states.
@@ -113,7 +113,7 @@ function perform(world: World, done: Action): void {
       return;
     }
     case "step":
-      follow(world, nextStep(world.facts, policy, world.now));
+      follow(world, nextStep(world.facts, dunned({ policy }), world.now));
       return;
     case "news":
       hear(world, done);
@@ -194,6 +194,7 @@ function hear(world: World, told: Extract<Action, { do: "news" }>): void {
     attempt: about,
     news: each,
     policy,
+    dunned: dunned({ policy }),
     now: world.now,
     notFoundBlindMs: 0,
   });

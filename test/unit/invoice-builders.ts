@@ -1,7 +1,8 @@
 import { DateTime } from "luxon";
+import type { DunningPolicy } from "../../src/dunning/policy.ts";
 import type { Verdict } from "../../src/gateway/gateway.ts";
 import type { Attempt } from "../../src/invoices/attempt.ts";
-import { builtInPolicy, type DunningPolicy } from "../../src/invoices/dunning.ts";
+import type { Dunned } from "../../src/invoices/dunned.ts";
 import type { Facts } from "../../src/invoices/facts.ts";
 import type { Invoice } from "../../src/invoices/invoice.ts";
 import type { News, NewsSource } from "../../src/invoices/news.ts";
@@ -9,6 +10,7 @@ import { attemptReference } from "../../src/invoices/reference.ts";
 import type { BindingId, CustomerId, InvoiceId, SubscriptionId } from "../../src/kernel/ids.ts";
 import { rupiah } from "../../src/kernel/money.ts";
 import type { Instant } from "../../src/kernel/time.ts";
+import { plainPolicy } from "../support/plain-policy.ts";
 
 export const at = (text: string): Instant =>
   DateTime.fromISO(text, { zone: "Asia/Jakarta" }).toUTC() as Instant;
@@ -17,11 +19,16 @@ const INVOICE_ID = "0b9d3c70-3f5c-5c0f-8f7e-0f4f0a1b2c3d" as InvoiceId;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-export const policy: DunningPolicy = builtInPolicy({
+export const policy: DunningPolicy = plainPolicy({
   zone: "Asia/Jakarta",
   window: { from: "08:00", to: "20:00" },
   inquiryLadderMs: [65_000, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR],
 });
+
+/** What planning depends on: the plain policy, and nothing else of the wallet. */
+export function dunned(change: Partial<Dunned> = {}): Dunned {
+  return { policy, holidays: new Set(), nextBillOn: null, wallet: null, others: [], ...change };
+}
 
 export function invoice(change: Partial<Invoice> = {}): Invoice {
   return {
@@ -35,7 +42,14 @@ export function invoice(change: Partial<Invoice> = {}): Invoice {
     retryAt: null,
     waitingFor: null,
     leaseNo: 1,
+    policyCode: null,
+    nextBillOn: null,
+    policyVersion: 1,
     firstFailedAt: null,
+    declineClass: null,
+    outcome: null,
+    plannedTryAt: null,
+    requestedOn: null,
     dunningStep: 0,
     requestsUsed: 0,
     notSentCount: 0,

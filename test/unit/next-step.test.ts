@@ -3,9 +3,9 @@ import type { Attempt } from "../../src/invoices/attempt.ts";
 import type { Facts } from "../../src/invoices/facts.ts";
 import { nextStep } from "../../src/invoices/next-step.ts";
 import type { Instant } from "../../src/kernel/time.ts";
-import { at, attempt, facts, invoice, NOW, policy } from "./invoice-builders.ts";
+import { at, attempt, dunned, facts, invoice, NOW } from "./invoice-builders.ts";
 
-const step = (change: Partial<Facts> = {}, now: Instant = NOW) => nextStep(facts(change), policy, now);
+const step = (change: Partial<Facts> = {}, now: Instant = NOW) => nextStep(facts(change), dunned(), now);
 const unsent: Attempt = attempt({
   state: "unsent",
   requests: [{ id: "11", externalId: "1", state: "unsent", code: "ECONNREFUSED" }],
@@ -21,7 +21,7 @@ describe("an open invoice without an attempt", () => {
     ["07:59", "08:00"],
   ])("at %s waits until %s of the same day", (time, opens) => {
     const waits = step({}, at(`2027-01-15T${time}`));
-    expect(waits).toMatchObject({ kind: "wait", rule: "wait.window" });
+    expect(waits).toMatchObject({ kind: "wait", waitingFor: null });
     expect(waits).toHaveProperty("until", at(`2027-01-15T${opens}`));
   });
 
@@ -30,7 +30,6 @@ describe("an open invoice without an attempt", () => {
   });
 
   it.each([
-    ["no wallet", { binding: null }, "method"],
     [
       "a hold",
       { subscription: { state: "active", collectionHold: true, reference: "s", planName: "p" } },
@@ -48,6 +47,17 @@ describe("an open invoice without an attempt", () => {
     ],
   ] as const)("with %s waits without a time, and says for what", (_what, change, waitingFor) => {
     expect(step(change)).toMatchObject({ kind: "wait", until: null, waitingFor });
+  });
+
+  it("with no wallet waits for one until the end of the ladder, which begins now", () => {
+    expect(step({ binding: null })).toMatchObject({
+      kind: "wait",
+      until: at("2027-02-05T08:00"),
+      waitingFor: "method",
+      failed: { firstFailedAt: NOW, declineClass: "binding", dunningStep: 1 },
+    });
+    const long = { invoice: invoice({ firstFailedAt: at("2026-12-25T10:00") }), binding: null };
+    expect(step(long)).toMatchObject({ kind: "end", action: "unpaid" });
   });
 
   it("under a stop waits until its end, or looks again after a quarter of an hour", () => {
@@ -73,13 +83,12 @@ describe("an open invoice without an attempt", () => {
     expect(step({ invoice: asked })).toMatchObject({ kind: "collect" });
   });
 
-  it("waits for the customer 21 days after its first failure", () => {
-    const failed = { invoice: invoice({ firstFailedAt: at("2026-12-25T10:00") }) };
+  it("is at its end 21 days after its first failure", () => {
+    const outcome = { kind: "declined", at: at("2027-01-08T10:00"), code: "4035414" } as const;
+    const firstFailedAt = at("2026-12-25T10:00");
+    const failed = { invoice: invoice({ firstFailedAt, declineClass: "funds", outcome }) };
     expect(step(failed, at("2027-01-14T10:00"))).toMatchObject({ kind: "collect" });
-    expect(step(failed, at("2027-01-15T10:00"))).toMatchObject({
-      waitingFor: "customer",
-      endReason: "exhausted",
-    });
+    expect(step(failed, at("2027-01-15T10:00"))).toMatchObject({ kind: "end", action: "unpaid" });
   });
 });
 
@@ -109,7 +118,7 @@ describe("a live attempt blocks every new one", () => {
 
   it("that never left and may not be sent any more is confirmed by one inquiry first", () => {
     const late = NOW.plus({ minutes: 5 }) as Instant;
-    expect(nextStep(facts({ attempts: [unsent], binding: null }), policy, late)).toMatchObject({
+    expect(nextStep(facts({ attempts: [unsent], binding: null }), dunned(), late)).toMatchObject({
       kind: "inquire",
       rule: "inquire.never_left",
     });

@@ -28,12 +28,12 @@ export async function followOneCustomer(stage: Stage, start: Instant, narrate: N
   narrate(`One customer, from the first link to the last (${SARI.name}, ${today}):`);
   const binding = await link(stage, api, narrate);
   await api.post("/plans", PLAN);
-  const first = await subscribe(stage, api, "yoga-1", { start, today, hours: 2 });
+  const first = await subscribe(stage, api, "yoga-1", { start, today, hours: 5 });
   narrate(
     `  3. charge     POST /subscriptions → invoice of ${today} is ${first["state"]}; nobody touched a phone`,
   );
   stage.simulator.changeWallet(SARI.phone, { balance: 10_000 });
-  const second = await subscribe(stage, api, "yoga-2", { start, today, hours: 4 });
+  const second = await subscribe(stage, api, "yoga-2", { start, today, hours: 7 });
   narrate(`                the next one is ${second["state"]}: ${await lastWords(api, second)}`);
   await payByPage(stage, api, second, narrate);
   await giveBack(stage, api, second, narrate);
