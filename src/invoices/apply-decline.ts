@@ -7,7 +7,7 @@ import { type Attempt, mayHaveLeft } from "./attempt.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { type Consequences, contradicted, unchanged } from "./consequences.ts";
 import type { NewsFacts } from "./facts.ts";
-import { backToPlanAt } from "./invoice.ts";
+import { backToPlanAt, unspent } from "./invoice.ts";
 import { nextRung } from "./next-step.ts";
 import { planNext } from "./plan-next.ts";
 
@@ -77,8 +77,7 @@ function pageEnded({ facts, now }: Circumstances, failed: Attempt, verdict: Decl
 function renewCustomerToken({ facts, now }: Circumstances, failed: Attempt): Consequences {
   return {
     ...unchanged(facts, failed),
-    invoice: { ...facts.invoice, nextActionAt: now, retryAt: now, requestedOn: null },
-    unspent: true,
+    invoice: { ...facts.invoice, nextActionAt: now, retryAt: now, ...unspent(facts.invoice) },
     decision: {
       rule: "binding.renew",
       says: `${failed.code}: exchange the customer's token once more, then try again`,
@@ -101,14 +100,13 @@ function dun({ facts, dunned, now }: Circumstances, failed: Attempt, verdict: De
     outcome: { kind: "declined", at: now, code } as const,
     dunningStep: invoice.dunningStep + (counts ? 1 : 0),
     requestsUsed: invoice.requestsUsed + (usesBudget ? 1 : 0),
-    ...(counts ? {} : { requestedOn: null }),
+    ...(counts ? {} : unspent(invoice)),
   };
   const next = planNext({ ...facts, attempts }, dunned, change, now);
   return {
     ...unchanged(facts, failed),
     invoice: next.invoice,
     subscription: counts ? "past_due" : null,
-    unspent: !counts,
     decision: {
       rule: `dunning.${declineClass}`,
       says: `declined ${code} (${declineClass}): ${next.says}`,
@@ -129,13 +127,12 @@ function ourMistake({ facts, now }: Circumstances, failed: Attempt, verdict: Dec
     invoice: {
       ...invoice,
       configRefusals: refusals,
-      requestedOn: null,
+      ...unspent(invoice),
       askedAt: null,
       nextActionAt: givenUp ? null : retryAt,
       retryAt: givenUp ? null : retryAt,
       waitingFor: givenUp ? "person" : null,
     },
-    unspent: true,
     exceptions: [
       {
         kind: "our_mistake",

@@ -11,7 +11,7 @@ import {
   NOT_FOUND_TIMES,
   reviewReason,
 } from "./inquiry-ladder.ts";
-import { backToPlanAt, type Invoice } from "./invoice.ts";
+import { backToPlanAt, type Invoice, unspent } from "./invoice.ts";
 import { afterNotSent } from "./not-sent.ts";
 
 /** Our own token refused this often for one reference means that our keys are wrong. */
@@ -124,9 +124,9 @@ function neverLeft({ facts, attempt, now }: Pick<Circumstances, "facts" | "attem
     invoice: {
       ...facts.invoice,
       nextActionAt: afterNeverLeft(facts.invoice, attempt, now),
-      requestedOn: null,
+      // A page was asked for by a person, and no day counts it.
+      ...(attempt.kind === "recurring" ? unspent(facts.invoice) : {}),
     },
-    unspent: attempt.kind === "recurring",
     decision: {
       rule: "never_left",
       says: `${attempt.reference} never left: given up, nothing was asked of the customer`,

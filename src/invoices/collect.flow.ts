@@ -8,7 +8,7 @@ import type { CallCounts } from "./breaker.ts";
 import type { CollectTools } from "./collect-tools.ts";
 import { endCollecting } from "./end-collecting.flow.ts";
 import { PERMITS_PER_COLLECTION, runStep, type StepFlows, stepFlows } from "./run-step.flow.ts";
-import { type Leased, takeLeases } from "./take-leases.flow.ts";
+import { type Taken, takeLeases } from "./take-leases.flow.ts";
 
 /** Collects pages of invoices. Safe to run any number of times, at any moment, in any number of processes. */
 export type Collector = { collect(ids: readonly InvoiceId[]): Promise<void> };
@@ -44,7 +44,7 @@ async function collectPage(here: Process, ids: readonly InvoiceId[]): Promise<vo
   if (failures.length > 0) throw failures[0];
 }
 
-type Part = { readonly size: number; readonly granted: number; readonly leased: readonly Leased[] };
+type Part = Taken & { readonly size: number; readonly granted: number };
 
 async function leasePart({ tools, window }: Process, rest: readonly InvoiceId[]): Promise<Part> {
   const places = await window.take(rest.length);
@@ -52,24 +52,23 @@ async function leasePart({ tools, window }: Process, rest: readonly InvoiceId[])
   try {
     const granted = await tools.permits.take(places * PERMITS_PER_COLLECTION);
     const size = Math.floor(granted / PERMITS_PER_COLLECTION);
-    const { leased, ended } =
-      size === 0 ? { leased: [], ended: [] } : await takeLeases(tools, rest.slice(0, size));
-    if (leased.length > 0) failpoint("leases.after-commit");
-    kept = leased.length;
-    await endCollecting(tools, ended);
-    return { size, granted, leased };
+    const taken = size === 0 ? { leased: [], ended: [] } : await takeLeases(tools, rest.slice(0, size));
+    if (taken.leased.length > 0) failpoint("leases.after-commit");
+    kept = taken.leased.length;
+    return { size, granted, ...taken };
   } finally {
     window.giveBack(places - kept);
   }
 }
 
-async function runPart({ tools, flows, window }: Process, { granted, leased }: Part): Promise<void> {
+async function runPart({ tools, flows, window }: Process, { granted, leased, ended }: Part): Promise<void> {
   const counts = await Promise.all(
     leased.map((each) => runStep(tools, flows, each).finally(() => window.giveBack(1))),
   );
   const used = sumOf(counts);
   await tools.permits.giveBack(granted - used.calls);
   await reportCalls(tools, used);
+  await endCollecting(tools, ended);
 }
 
 function sumOf(counts: readonly CallCounts[]): CallCounts {

@@ -31,8 +31,6 @@ export type Consequences = {
   readonly decision: { readonly rule: string; readonly says: string; readonly why?: Explanation } | null;
   /** An order to stop everything: our keys or our contract are wrong. */
   readonly stop: { readonly reason: string; readonly until: "tomorrow" | "an_hour" } | null;
-  /** Nothing was asked of the customer after all: the request is taken off the day of invoice and wallet. */
-  readonly unspent: boolean;
   /** All workers slow down for this long. */
   readonly slowDownMs: number;
 };
@@ -46,7 +44,6 @@ export function unchanged(facts: NewsFacts, attempt: Attempt): Consequences {
     exceptions: [],
     decision: null,
     stop: null,
-    unspent: false,
     slowDownMs: 0,
   };
 }

@@ -123,16 +123,23 @@ export async function markRequested(
   );
 }
 
-/** Takes requests off the day of these wallets: nothing was asked of them after all. */
-export async function giveBackWalletRequests(tx: Tx, customerIds: readonly CustomerId[]): Promise<void> {
-  if (customerIds.length === 0) return;
-  const sorted = [...customerIds].sort();
+/** A day on which a wallet was asked. */
+export type WalletDay = { readonly customerId: CustomerId; readonly day: LocalDate };
+
+/** Takes a request off each of these days of wallets; a wallet that was asked on another day since keeps its count. */
+export async function giveBackWalletRequests(tx: Tx, days: readonly WalletDay[]): Promise<void> {
+  if (days.length === 0) return;
   await tx.query(
-    `with held as (
-       select customer_id from wallet_requests where customer_id = any($1::uuid[]) order by customer_id limit $2
-          for update)
-     update wallet_requests w set requests = greatest(0, w.requests - 1)
-       from held where w.customer_id = held.customer_id`,
-    [sorted, sorted.length],
+    `with given as (
+       select customer_id, day, count(*)::int as requests
+         from unnest($1::uuid[], $2::date[]) as x (customer_id, day)
+        group by customer_id, day),
+     held as (
+       select w.customer_id from wallet_requests w join given g using (customer_id, day)
+        order by w.customer_id limit $3 for update of w)
+     update wallet_requests w set requests = greatest(0, w.requests - g.requests)
+       from held join given g using (customer_id)
+      where w.customer_id = held.customer_id and w.day = g.day`,
+    [days.map(({ customerId }) => customerId), days.map(({ day }) => day), days.length],
   );
 }

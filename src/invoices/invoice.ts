@@ -56,3 +56,11 @@ export type Invoice = {
 export function backToPlanAt({ waitingFor }: Pick<Invoice, "waitingFor">, now: Instant): Instant | null {
   return waitingFor === null || waitingFor === "method" ? now : null;
 }
+
+/**
+ * What becomes of the day's request when nothing was asked of the customer after all: it is given back. What a person
+ * asked for was not counted, and leaves a request by plan of the same day as it is.
+ */
+export function unspent({ askedAt, requestedOn }: Invoice): Pick<Invoice, "requestedOn"> {
+  return { requestedOn: askedAt === null ? null : requestedOn };
+}

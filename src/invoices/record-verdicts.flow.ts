@@ -8,7 +8,7 @@ import { type Circumstances, codeOf } from "./circumstances.ts";
 import type { DecideTools } from "./collect-tools.ts";
 import { type Consequences, factsAfter } from "./consequences.ts";
 import { insertDecisions } from "./decision.store.ts";
-import { giveBackWalletRequests, loadDunned } from "./dunned.store.ts";
+import { giveBackWalletRequests, loadDunned, type WalletDay } from "./dunned.store.ts";
 import { insertEvidence } from "./evidence.store.ts";
 import { loadNewsFacts, lockInvoices } from "./facts.store.ts";
 import type { NewsFacts } from "./facts.ts";
@@ -71,12 +71,22 @@ export async function recordVerdictsIn(
     return tellAll(tools, each, newsOf.get(invoice.id) ?? [], { ...ground, now });
   });
   const recorded = told.flatMap((each) => each.recorded);
-  await Promise.all([...saveFacts(tx, told, now), ...saveConsequences(tx, tools, recorded, now)]);
+  await Promise.all([
+    ...saveFacts(tx, told, now),
+    giveBackWalletRequests(tx, told.flatMap(givenBack)),
+    ...saveConsequences(tx, tools, recorded, now),
+  ]);
   failpoint("verdicts.before-commit");
   return news.map((each) => recorded.find((one) => one.news === each) ?? { news: each, consequences: null });
 }
 
 type Told = { readonly before: NewsFacts; readonly after: NewsFacts; readonly recorded: readonly Recorded[] };
+
+/** The day of a request that turned out to have asked nothing of the customer. */
+function givenBack({ before: { invoice }, after }: Told): WalletDay[] {
+  const { customerId, requestedOn: day } = invoice;
+  return day !== null && after.invoice.requestedOn === null ? [{ customerId, day }] : [];
+}
 
 /** News about one invoice, one after another, each on the ground that the one before left. */
 function tellAll(
@@ -177,10 +187,6 @@ function saveConsequences(
     decisions.then(() => undefined),
     exceptions,
     saveSubscriptionStates(tx, tools.policy, all, now),
-    giveBackWalletRequests(
-      tx,
-      all.flatMap(({ unspent, invoice }) => (unspent ? [invoice.customerId] : [])),
-    ),
     setStop(tx, stop, tools.policy.zone, now),
   ];
 }

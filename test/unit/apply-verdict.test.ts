@@ -60,6 +60,33 @@ describe("an inquiry that was asked for about an earlier attempt", () => {
   });
 });
 
+describe("the day of a request that asked nothing of the customer", () => {
+  const today = "2027-01-15";
+  const told = [
+    ["a cut-off", declined("window", "4035406")],
+    ["a mistake of ours", declined("config", "4035401")],
+    ["a stale token", declined("binding", "4015402")],
+  ] as const;
+
+  it.each(told)("is given back after %s", (_what, verdict) => {
+    const planned = invoice({ requestedOn: today });
+    const after = apply([attempt()], news("answer", verdict), { invoice: planned });
+    expect(after.invoice.requestedOn).toBeNull();
+  });
+
+  it.each(told)("of a request by plan outlasts %s to what a person asked for", (_what, verdict) => {
+    const asked = invoice({ requestedOn: today, askedAt: NOW });
+    const after = apply([attempt({ number: 1 })], news("answer", verdict), { invoice: asked });
+    expect(after.invoice.requestedOn).toBe(today);
+  });
+
+  it("stays used by a refusal of the wallet itself", () => {
+    const planned = invoice({ requestedOn: today });
+    const after = apply([attempt()], news("answer", declined("funds")), { invoice: planned });
+    expect(after.invoice.requestedOn).toBe(today);
+  });
+});
+
 describe("success", () => {
   it.each(["answer", "inquiry", "notification", "settlement"] as const)(
     "from %s pays the invoice",
